@@ -1,0 +1,234 @@
+//! Label matchers: `=`, `!=`, `=~`, `!~` with Prometheus' semantics.
+
+use std::fmt;
+
+use regex::{Regex, RegexBuilder};
+
+/// Largest compiled regular expression in bytes.
+pub const REGEX_BYTES_MAX: usize = 10 << 20;
+
+/// How a matcher compares.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum MatchOp {
+    /// `=`
+    Equal,
+    /// `!=`
+    NotEqual,
+    /// `=~`
+    Regex,
+    /// `!~`
+    NotRegex,
+}
+
+impl fmt::Display for MatchOp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            MatchOp::Equal => "=",
+            MatchOp::NotEqual => "!=",
+            MatchOp::Regex => "=~",
+            MatchOp::NotRegex => "!~",
+        })
+    }
+}
+
+/// The regular expression of a matcher does not compile.
+#[derive(Debug, thiserror::Error)]
+#[error("the regular expression {pattern:?} is invalid: {reason}")]
+pub struct MatcherError {
+    /// The pattern as given.
+    pub pattern: String,
+    /// What the compiler said.
+    pub reason: String,
+}
+
+/// A condition on one label. A label that is absent has the value "".
+#[derive(Clone)]
+pub struct Matcher {
+    name: String,
+    op: MatchOp,
+    value: String,
+    plan: Plan,
+}
+
+/// What a regular expression was found to be. Most are literals or alternations of them.
+#[derive(Clone)]
+enum Plan {
+    /// Not a regular expression, or one that is a plain literal.
+    Literal(String),
+    /// Alternation of literals: `a|b|c`, sorted.
+    OneOf(Vec<String>),
+    /// `prefix.*` (the rest unrestricted).
+    Prefix(String),
+    /// `prefix.+`.
+    PrefixAndMore(String),
+    /// Anything else.
+    Regex(Regex),
+}
+
+impl Matcher {
+    /// Makes a matcher; only the regex kinds can fail. Patterns are anchored at both ends and `.`
+    /// matches a newline, as in Prometheus 3.
+    pub fn new(name: &str, op: MatchOp, value: &str) -> Result<Matcher, MatcherError> {
+        let plan = match op {
+            MatchOp::Equal | MatchOp::NotEqual => Plan::Literal(value.to_owned()),
+            MatchOp::Regex | MatchOp::NotRegex => plan_of(value)?,
+        };
+        Ok(Matcher { name: name.to_owned(), op, value: value.to_owned(), plan })
+    }
+
+    /// An `=` matcher.
+    pub fn equal(name: &str, value: &str) -> Matcher {
+        let plan = Plan::Literal(value.to_owned());
+        Matcher { name: name.to_owned(), op: MatchOp::Equal, value: value.to_owned(), plan }
+    }
+
+    /// Name of the label.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The operator.
+    pub fn op(&self) -> MatchOp {
+        self.op
+    }
+
+    /// Literal or pattern as given.
+    pub fn value(&self) -> &str {
+        &self.value
+    }
+
+    /// Whether a label with this value (absent: "") fulfils the condition.
+    pub fn matches(&self, value: &str) -> bool {
+        let hit = match &self.plan {
+            Plan::Literal(literal) => value == literal,
+            Plan::OneOf(literals) => literals.binary_search_by(|l| l.as_str().cmp(value)).is_ok(),
+            Plan::Prefix(prefix) => value.starts_with(prefix.as_str()),
+            Plan::PrefixAndMore(prefix) => {
+                value.len() > prefix.len() && value.starts_with(prefix.as_str())
+            }
+            Plan::Regex(regex) => regex.is_match(value),
+        };
+        hit != self.is_negative()
+    }
+
+    /// Whether a series without this label fulfils the condition.
+    pub fn matches_empty(&self) -> bool {
+        self.matches("")
+    }
+
+    /// Whether the operator is `!=` or `!~`.
+    pub fn is_negative(&self) -> bool {
+        matches!(self.op, MatchOp::NotEqual | MatchOp::NotRegex)
+    }
+
+    /// The values that a positive matcher can match when they are known beforehand: of `=` and of
+    /// patterns that are alternations of literals. Lets postings be looked up directly.
+    pub fn set_matches(&self) -> Option<Vec<&str>> {
+        match (&self.plan, self.is_negative()) {
+            (_, true) => None,
+            (Plan::Literal(literal), _) => Some(vec![literal]),
+            (Plan::OneOf(literals), _) => Some(literals.iter().map(String::as_str).collect()),
+            _ => None,
+        }
+    }
+
+    /// The literal every matching value of a positive matcher starts with, if known.
+    pub fn prefix(&self) -> Option<&str> {
+        match (&self.plan, self.is_negative()) {
+            (_, true) => None,
+            (Plan::Prefix(p) | Plan::PrefixAndMore(p) | Plan::Literal(p), _) => Some(p),
+            _ => None,
+        }
+    }
+}
+
+impl PartialEq for Matcher {
+    fn eq(&self, other: &Matcher) -> bool {
+        (&self.name, self.op, &self.value) == (&other.name, other.op, &other.value)
+    }
+}
+
+impl fmt::Display for Matcher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}{:?}", self.name, self.op, self.value)
+    }
+}
+
+impl fmt::Debug for Matcher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+const META: &[char] = &['\\', '.', '+', '*', '?', '(', ')', '|', '[', ']', '{', '}', '^', '$'];
+
+fn plan_of(pattern: &str) -> Result<Plan, MatcherError> {
+    let plain = |text: &str| !text.contains(META);
+    if plain(pattern) {
+        return Ok(Plan::Literal(pattern.to_owned()));
+    }
+    if pattern.split('|').all(plain) {
+        let mut literals: Vec<String> = pattern.split('|').map(str::to_owned).collect();
+        literals.sort();
+        literals.dedup();
+        return Ok(Plan::OneOf(literals));
+    }
+    if let Some(prefix) = pattern.strip_suffix(".*").filter(|prefix| plain(prefix)) {
+        return Ok(Plan::Prefix(prefix.to_owned()));
+    }
+    if let Some(prefix) = pattern.strip_suffix(".+").filter(|prefix| plain(prefix)) {
+        return Ok(Plan::PrefixAndMore(prefix.to_owned()));
+    }
+    compile(pattern).map(Plan::Regex)
+}
+
+fn compile(pattern: &str) -> Result<Regex, MatcherError> {
+    let failed = |reason: String| MatcherError { pattern: pattern.to_owned(), reason };
+    // The pattern must be valid alone: "a)(b" would become valid inside of the anchors.
+    regex_syntax::Parser::new().parse(pattern).map_err(|e| failed(e.to_string()))?;
+    RegexBuilder::new(&format!("^(?s:{pattern})$"))
+        .size_limit(REGEX_BYTES_MAX)
+        .build()
+        .map_err(|e| failed(e.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn re(pattern: &str) -> Matcher {
+        Matcher::new("l", MatchOp::Regex, pattern).unwrap()
+    }
+
+    #[test]
+    fn patterns_are_anchored_and_dot_matches_newline() {
+        assert!(!re("a.c").matches("xabc"));
+        assert!(re("a.c").matches("a\nc"));
+        assert!(re("a.*").matches("a\nb"));
+        assert!(re("(a|b)c").matches("bc"));
+    }
+
+    #[test]
+    fn every_plan_agrees_with_the_regex_it_replaces() {
+        let values = ["", "a", "b", "ab", "abc", "c", "a|b", "\n"];
+        for pattern in ["", "a", "a|b", "a|", "ab.*", "a.+", ".*", ".+", "a|b|ab"] {
+            let (quick, full) = (re(pattern), compile(pattern).unwrap());
+            for value in values {
+                assert_eq!(quick.matches(value), full.is_match(value), "{pattern:?} on {value:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn unbalanced_patterns_do_not_escape_the_anchors() {
+        let error = Matcher::new("l", MatchOp::Regex, "a)|(b").unwrap_err();
+        assert!(error.to_string().contains("a)|(b"));
+    }
+
+    #[test]
+    fn absent_labels_match_as_empty() {
+        assert!(Matcher::new("l", MatchOp::NotEqual, "x").unwrap().matches_empty());
+        assert!(!Matcher::equal("l", "x").matches_empty());
+        assert!(Matcher::equal("l", "").matches_empty());
+    }
+}
