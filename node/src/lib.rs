@@ -1,1 +1,7 @@
-//! node
+//! The granary node: everything that runs in one process, from the HTTP edge to the actors.
+
+pub mod bench;
+pub mod cli;
+pub mod config;
+pub mod demo;
+pub mod telemetry;

@@ -1,0 +1,5 @@
+//! The `granary` command.
+
+fn main() -> std::process::ExitCode {
+    node::cli::main()
+}
