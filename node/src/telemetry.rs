@@ -1,1 +1,1 @@
-//! telemetry
+//! Logging.
