@@ -1,6 +1,7 @@
 //! The storage engine of one node: the head (series in memory, journaled), chunks, Prometheus
 //! blocks on disk and in the bucket. It knows no cluster, no actors and no HTTP.
 
+pub mod chunk;
 pub mod series;
 
 pub use series::{Chunk, ENCODING_XOR, Selection, SeriesChunks};
