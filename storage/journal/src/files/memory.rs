@@ -1,0 +1,416 @@
+//! For tests and simulation: a disk in memory that forgets on a crash what a real one may forget.
+//! Unsynced bytes and names in unsynced directories are lost, wholly or, with [`Crash::Torn`], in
+//! part: sectors of unsynced writes survive each for itself, changes of names up to some point.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use super::{Entry, File, Files, OpenMode, parent};
+
+mod inode;
+
+use inode::{Inode, SplitMix};
+
+/// What survives a crash besides what was synced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Crash {
+    /// Nothing.
+    Clean,
+    /// A part, chosen by the seed: single sectors of 512 bytes, and the first few of the changes
+    /// of names.
+    Torn {
+        /// Chooses the part.
+        seed: u64,
+    },
+    /// Everything: the process died, the machine did not.
+    ProcessOnly,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Node {
+    Dir,
+    File(u64),
+}
+
+type Tree = BTreeMap<PathBuf, Node>;
+
+/// One change of names, atomic, durable when one of its directories is synced.
+#[derive(Debug, Clone)]
+struct NameChange {
+    dirs: Vec<PathBuf>,
+    changes: Vec<(PathBuf, Option<Node>)>,
+}
+
+#[derive(Debug, Default)]
+struct Disk {
+    tree: Tree,
+    durable: Tree,
+    pending: Vec<NameChange>,
+    inodes: BTreeMap<u64, Inode>,
+    next_inode: u64,
+    /// Crashes so far; handles from before one are dead.
+    life: u64,
+    /// Changing operations so far.
+    operations: u64,
+    /// No operation works after this many.
+    operations_max: Option<u64>,
+    capacity_bytes: Option<u64>,
+}
+
+/// A disk in memory. Clones are the same disk.
+#[derive(Debug, Clone, Default)]
+pub struct MemoryFiles {
+    disk: Arc<Mutex<Disk>>,
+}
+
+impl MemoryFiles {
+    /// Forgets what a crash of this kind forgets. Open files are dead, power is back.
+    pub fn crash(&self, crash: Crash) {
+        self.disk.lock().crash(crash);
+    }
+
+    /// Cuts the power after so many more changing operations (writes, syncs, changes of names):
+    /// all later operations fail, until [`MemoryFiles::crash`].
+    pub fn cut_power_after(&self, operations: u64) {
+        let mut disk = self.disk.lock();
+        disk.operations_max = Some(disk.operations + operations);
+    }
+
+    /// Changing operations so far.
+    pub fn operations(&self) -> u64 {
+        self.disk.lock().operations
+    }
+
+    /// Sets how many bytes all files together may have; `None` for any number.
+    pub fn set_capacity_bytes(&self, bytes: Option<u64>) {
+        self.disk.lock().capacity_bytes = bytes;
+    }
+
+    /// Turns over the bits of `mask` in one byte, durably, as a bad disk does. Answers whether
+    /// the file has that byte.
+    pub fn flip(&self, path: &Path, offset: u64, mask: u8) -> bool {
+        let mut disk = self.disk.lock();
+        let Some(Node::File(id)) = disk.tree.get(path).copied() else { return false };
+        disk.inodes.get_mut(&id).is_some_and(|inode| inode.flip(offset, mask))
+    }
+}
+
+impl Disk {
+    fn crash(&mut self, crash: Crash) {
+        let mut random = SplitMix(match crash {
+            Crash::Torn { seed } => seed,
+            _ => 0,
+        });
+        let pending = std::mem::take(&mut self.pending);
+        let kept = match crash {
+            Crash::Clean => 0,
+            Crash::Torn { .. } => (random.next() % (pending.len() as u64 + 1)) as usize,
+            Crash::ProcessOnly => pending.len(),
+        };
+        for change in &pending[..kept] {
+            apply(&mut self.durable, change);
+        }
+        for inode in self.inodes.values_mut() {
+            inode.crash(crash, &mut random);
+        }
+        self.tree = self.durable.clone();
+        let orphans: Vec<_> = self.tree.keys().filter(|path| !self.rooted(path)).cloned().collect();
+        for path in orphans {
+            self.tree.remove(&path);
+            self.durable.remove(&path);
+        }
+        let tree = &self.tree;
+        self.inodes.retain(|id, _| tree.values().any(|node| *node == Node::File(*id)));
+        self.life += 1;
+        self.operations_max = None;
+    }
+
+    fn rooted(&self, path: &Path) -> bool {
+        let mut dir = parent(path);
+        loop {
+            if is_root(dir) {
+                return true;
+            }
+            if !matches!(self.tree.get(dir), Some(Node::Dir)) {
+                return false;
+            }
+            dir = parent(dir);
+        }
+    }
+
+    fn powered(&self) -> io::Result<()> {
+        match self.operations_max {
+            Some(max) if self.operations >= max => Err(io::Error::other("the power is off")),
+            _ => Ok(()),
+        }
+    }
+
+    fn change(&mut self) -> io::Result<()> {
+        self.powered()?;
+        self.operations += 1;
+        Ok(())
+    }
+
+    fn name(&mut self, dirs: Vec<PathBuf>, changes: Vec<(PathBuf, Option<Node>)>) {
+        let change = NameChange { dirs, changes };
+        apply(&mut self.tree, &change);
+        self.pending.push(change);
+    }
+
+    fn check_dir(&self, dir: &Path) -> io::Result<()> {
+        if is_root(dir) || matches!(self.tree.get(dir), Some(Node::Dir)) {
+            return Ok(());
+        }
+        Err(missing(dir))
+    }
+
+    fn file(&mut self, path: &Path, mode: OpenMode) -> io::Result<u64> {
+        self.powered()?;
+        match self.tree.get(path) {
+            Some(Node::File(_)) if mode.create_new => {
+                Err(io::Error::new(io::ErrorKind::AlreadyExists, path.display().to_string()))
+            }
+            Some(Node::File(id)) => Ok(*id),
+            Some(Node::Dir) => Err(io::Error::from(io::ErrorKind::IsADirectory)),
+            None if mode.create || mode.create_new => self.create(path),
+            None => Err(missing(path)),
+        }
+    }
+
+    fn create(&mut self, path: &Path) -> io::Result<u64> {
+        self.check_dir(parent(path))?;
+        self.change()?;
+        let id = self.next_inode;
+        self.next_inode += 1;
+        self.inodes.insert(id, Inode::default());
+        self.name(vec![parent(path).to_owned()], vec![(path.to_owned(), Some(Node::File(id)))]);
+        Ok(id)
+    }
+
+    fn entry(&self, path: &Path, node: Node) -> Entry {
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_owned();
+        let bytes = match node {
+            Node::Dir => 0,
+            Node::File(id) => self.inodes.get(&id).map_or(0, Inode::len),
+        };
+        Entry { name, is_dir: node == Node::Dir, bytes }
+    }
+
+    fn grow_allowed(&self, id: u64, len: u64) -> io::Result<()> {
+        let Some(capacity) = self.capacity_bytes else { return Ok(()) };
+        let named = self.tree.values().filter_map(|node| match node {
+            Node::File(other) if *other != id => self.inodes.get(other),
+            _ => None,
+        });
+        let others: u64 = named.map(Inode::len).sum();
+        let own = self.inodes.get(&id).map_or(0, Inode::len);
+        if len > own && others + len > capacity {
+            let text = format!("capacity is {capacity} bytes");
+            return Err(io::Error::new(io::ErrorKind::StorageFull, text));
+        }
+        Ok(())
+    }
+}
+
+fn apply(tree: &mut Tree, change: &NameChange) {
+    for (path, node) in &change.changes {
+        match node {
+            Some(node) => tree.insert(path.clone(), *node),
+            None => tree.remove(path),
+        };
+    }
+}
+
+fn is_root(path: &Path) -> bool {
+    path.parent().is_none() || path == Path::new(".")
+}
+
+fn missing(path: &Path) -> io::Error {
+    io::Error::new(io::ErrorKind::NotFound, format!("{} does not exist", path.display()))
+}
+
+impl Files for MemoryFiles {
+    fn open(&self, path: &Path, mode: OpenMode) -> io::Result<Arc<dyn File>> {
+        let mut disk = self.disk.lock();
+        let id = disk.file(path, mode)?;
+        Ok(Arc::new(MemoryFile { disk: self.disk.clone(), id, life: disk.life, mode }))
+    }
+
+    fn create_dir_all(&self, path: &Path) -> io::Result<()> {
+        if is_root(path) {
+            return Ok(());
+        }
+        self.create_dir_all(parent(path))?;
+        let mut disk = self.disk.lock();
+        match disk.tree.get(path) {
+            Some(Node::Dir) => return Ok(()),
+            Some(Node::File(_)) => return Err(io::Error::from(io::ErrorKind::NotADirectory)),
+            None => {}
+        }
+        disk.change()?;
+        disk.name(vec![parent(path).to_owned()], vec![(path.to_owned(), Some(Node::Dir))]);
+        Ok(())
+    }
+
+    fn sync_dir(&self, path: &Path) -> io::Result<()> {
+        let mut disk = self.disk.lock();
+        disk.check_dir(path)?;
+        disk.change()?;
+        let pending = std::mem::take(&mut disk.pending);
+        for change in pending {
+            if change.dirs.iter().any(|dir| dir == path) {
+                apply(&mut disk.durable, &change);
+            } else {
+                disk.pending.push(change);
+            }
+        }
+        Ok(())
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        let mut disk = self.disk.lock();
+        disk.check_dir(parent(to))?;
+        if !disk.tree.contains_key(from) {
+            return Err(missing(from));
+        }
+        disk.change()?;
+        let mut changes = Vec::new();
+        for (path, node) in disk.tree.iter().filter(|(path, _)| path.starts_with(from)) {
+            let below = path.strip_prefix(from).map_err(io::Error::other)?;
+            let target = if below.as_os_str().is_empty() { to.to_owned() } else { to.join(below) };
+            changes.push((path.clone(), None));
+            changes.push((target, Some(*node)));
+        }
+        disk.name(vec![parent(from).to_owned(), parent(to).to_owned()], changes);
+        Ok(())
+    }
+
+    fn remove_file(&self, path: &Path) -> io::Result<()> {
+        let mut disk = self.disk.lock();
+        match disk.tree.get(path) {
+            Some(Node::File(_)) => {}
+            Some(Node::Dir) => return Err(io::Error::from(io::ErrorKind::IsADirectory)),
+            None => return Err(missing(path)),
+        }
+        disk.change()?;
+        disk.name(vec![parent(path).to_owned()], vec![(path.to_owned(), None)]);
+        Ok(())
+    }
+
+    fn remove_dir_all(&self, path: &Path) -> io::Result<()> {
+        let mut disk = self.disk.lock();
+        disk.check_dir(path)?;
+        disk.change()?;
+        let below = disk.tree.keys().filter(|other| other.starts_with(path));
+        let changes = below.map(|path| (path.clone(), None)).collect();
+        disk.name(vec![parent(path).to_owned()], changes);
+        Ok(())
+    }
+
+    fn list(&self, path: &Path) -> io::Result<Vec<Entry>> {
+        let disk = self.disk.lock();
+        disk.powered()?;
+        disk.check_dir(path)?;
+        let below = disk.tree.iter().filter(|(other, _)| parent(other) == path);
+        Ok(below.map(|(path, node)| disk.entry(path, *node)).collect())
+    }
+
+    fn metadata(&self, path: &Path) -> io::Result<Entry> {
+        let disk = self.disk.lock();
+        disk.powered()?;
+        let root = is_root(path).then_some(Node::Dir);
+        let node = disk.tree.get(path).copied().or(root).ok_or_else(|| missing(path))?;
+        Ok(disk.entry(path, node))
+    }
+
+    fn free_bytes(&self, _path: &Path) -> Option<u64> {
+        let disk = self.disk.lock();
+        let used: u64 = disk.tree.iter().map(|(path, node)| disk.entry(path, *node).bytes).sum();
+        disk.capacity_bytes.map(|capacity| capacity.saturating_sub(used))
+    }
+}
+
+#[derive(Debug)]
+struct MemoryFile {
+    disk: Arc<Mutex<Disk>>,
+    id: u64,
+    life: u64,
+    mode: OpenMode,
+}
+
+impl MemoryFile {
+    /// Runs `work` on the content, unless the handle is from before a crash or the power is off.
+    fn with<T>(
+        &self,
+        changes: bool,
+        grows_to: u64,
+        work: impl FnOnce(&mut Inode) -> io::Result<T>,
+    ) -> io::Result<T> {
+        let mut disk = self.disk.lock();
+        if self.life != disk.life {
+            return Err(io::Error::other("the file was open before the crash"));
+        }
+        disk.grow_allowed(self.id, grows_to)?;
+        if changes {
+            disk.change()?;
+        } else {
+            disk.powered()?;
+        }
+        let inode = disk.inodes.get_mut(&self.id);
+        work(inode.ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?)
+    }
+
+    fn allowed(&self, allowed: bool) -> io::Result<()> {
+        if allowed { Ok(()) } else { Err(io::Error::from(io::ErrorKind::PermissionDenied)) }
+    }
+}
+
+impl File for MemoryFile {
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        self.allowed(self.mode.read)?;
+        self.with(false, 0, |inode| Ok(inode.read(buffer, offset)))
+    }
+
+    fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+        match self.read_at(buffer, offset)? {
+            read if read == buffer.len() => Ok(()),
+            _ => Err(io::Error::from(io::ErrorKind::UnexpectedEof)),
+        }
+    }
+
+    fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        self.allowed(self.mode.write)?;
+        let end = offset + bytes.len() as u64;
+        self.with(true, end, |inode| {
+            inode.write(bytes, offset);
+            Ok(())
+        })
+    }
+
+    fn len(&self) -> io::Result<u64> {
+        self.with(false, 0, |inode| Ok(inode.len()))
+    }
+
+    fn set_len(&self, bytes: u64) -> io::Result<()> {
+        self.allowed(self.mode.write)?;
+        self.with(true, bytes, |inode| {
+            inode.set_len(bytes);
+            Ok(())
+        })
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        self.with(true, 0, |inode| {
+            inode.sync();
+            Ok(())
+        })
+    }
+
+    fn sync_all(&self) -> io::Result<()> {
+        self.sync_data()
+    }
+}
