@@ -140,3 +140,38 @@ pub(crate) fn u32_at(bytes: &[u8], at: usize) -> u32 {
 pub(crate) fn u64_at(bytes: &[u8], at: usize) -> u64 {
     u64::from_le_bytes(bytes[at..at + 8].try_into().expect("eight bytes make a u64"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frame_has_these_bytes() {
+        // CRC-32C of "hello".
+        let payload_crc = 0x9a71_bb4c;
+        assert_eq!(crc32c::crc32c(b"hello"), payload_crc);
+        let header = FrameHeader {
+            payload_bytes: 5,
+            stream: 3,
+            position: Position(9),
+            epoch: 0x0a0b,
+            synced: Position::ZERO,
+            payload_crc,
+        };
+        let mut group = Vec::new();
+        append_frame(&mut group, &header, b"hello");
+        seal(&mut group, 0x0102, Position(8));
+        let golden = [
+            5, 0, 0, 0, 3, 0, 0, 0, 9, 0, 0, 0, 0, 0, 0, 0, 0x0b, 0x0a, 0, 0, 0, 0, 0, 0, 8, 0, 0,
+            0, 0, 0, 0, 0, 0x4c, 0xbb, 0x71, 0x9a, 0, 0, 0, 0, b'h', b'e', b'l', b'l', b'o', 0, 0,
+            0,
+        ];
+        assert_eq!(group[..36], golden[..36]);
+        assert_eq!(group[40..], golden[40..]);
+        let salted = crc32c::crc32c(&[&[2, 1, 0, 0, 0, 0, 0, 0], &group[..36]].concat());
+        assert_eq!(u32_at(&group, 36), salted);
+        let decoded = FrameHeader::decode(&group, 0x0102).unwrap();
+        assert_eq!(decoded, FrameHeader { synced: Position(8), ..header });
+        assert_eq!(FrameHeader::decode(&group, 0x0103), None, "another life");
+    }
+}

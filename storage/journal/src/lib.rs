@@ -29,6 +29,7 @@
 //!   ([`JournalError::Failed`]) until it is opened again.
 //! - Opening writes the frames of the last group, which may be in the page cache only, to a new
 //!   file and syncs it: what replay handed over is durable when `open` returns.
+//! - Opening fails if the disk does not answer a read: cutting there could lose what is durable.
 //! - Replay may hand over frames that were staged and never acknowledged.
 
 mod error;

@@ -14,7 +14,7 @@ pub(crate) const HEADER_COPY_OFFSET: u64 = 4096;
 
 const MAGIC: [u8; 8] = *b"granjrnl";
 const VERSION: u32 = 1;
-const HEADER_BYTES: usize = 40;
+const HEADER_BYTES: usize = 48;
 
 /// What the header of a segment says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,11 +25,13 @@ pub(crate) struct SegmentHeader {
     pub salt: u64,
     /// Every frame before this position is in an earlier segment, all others are not.
     pub first: Position,
+    /// Size of the file; a shorter one has lost its end.
+    pub bytes: u64,
 }
 
 impl SegmentHeader {
-    pub fn new(sequence: u64, salt_seed: u64, first: Position) -> Self {
-        Self { sequence, salt: salt(sequence, salt_seed), first }
+    pub fn new(sequence: u64, salt_seed: u64, first: Position, bytes: u64) -> Self {
+        Self { sequence, salt: salt(sequence, salt_seed), first, bytes }
     }
 
     /// Both copies and the space up to the first frame.
@@ -49,19 +51,21 @@ impl SegmentHeader {
         out[12..20].copy_from_slice(&self.sequence.to_le_bytes());
         out[20..28].copy_from_slice(&self.salt.to_le_bytes());
         out[28..36].copy_from_slice(&self.first.0.to_le_bytes());
-        let crc = crc32c::crc32c(&out[..36]);
-        out[36..40].copy_from_slice(&crc.to_le_bytes());
+        out[36..44].copy_from_slice(&self.bytes.to_le_bytes());
+        let crc = crc32c::crc32c(&out[..44]);
+        out[44..48].copy_from_slice(&crc.to_le_bytes());
         out
     }
 
     fn decode(bytes: &[u8]) -> Option<Self> {
         let bytes = bytes.get(..HEADER_BYTES)?;
         let known = bytes[..8] == MAGIC && u32_at(bytes, 8) == VERSION;
-        if !known || crc32c::crc32c(&bytes[..36]) != u32_at(bytes, 36) {
+        if !known || crc32c::crc32c(&bytes[..44]) != u32_at(bytes, 44) {
             return None;
         }
         let first = Position(u64_at(bytes, 28));
-        Some(Self { sequence: u64_at(bytes, 12), salt: u64_at(bytes, 20), first })
+        let (sequence, salt) = (u64_at(bytes, 12), u64_at(bytes, 20));
+        Some(Self { sequence, salt, first, bytes: u64_at(bytes, 36) })
     }
 
     /// Reads the header, or its copy, of the file that should hold life `sequence`. `None` when
@@ -124,5 +128,44 @@ impl SegmentName {
     pub fn sequence(self) -> u64 {
         let (Self::Live(sequence) | Self::Spare(sequence)) = self;
         sequence
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn header_has_these_bytes() {
+        let header =
+            SegmentHeader { sequence: 2, salt: 0x0102, first: Position(7), bytes: 1 << 14 };
+        let golden = [
+            b'g', b'r', b'a', b'n', b'j', b'r', b'n', b'l', 1, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 2,
+            1, 0, 0, 0, 0, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0x40, 0, 0, 0, 0, 0, 0,
+        ];
+        let area = header.encode_area();
+        assert_eq!(area[..44], golden);
+        assert_eq!(u32_at(&area, 44), crc32c::crc32c(&golden));
+        assert_eq!(area[4096..4144], area[..48]);
+        assert_eq!(SegmentHeader::decode(&area), Some(header));
+    }
+
+    #[test]
+    fn salts_differ_by_sequence_and_seed() {
+        let salts: std::collections::BTreeSet<_> = (0..1000).map(|n| salt(n, 5)).collect();
+        assert_eq!(salts.len(), 1000);
+        assert_ne!(salt(1, 1), salt(1, 2));
+    }
+
+    #[test]
+    fn names_come_back() {
+        for name in [SegmentName::Live(0xab), SegmentName::Spare(u64::MAX)] {
+            let path = name.path(Path::new("/j"));
+            let text = path.file_name().and_then(|name| name.to_str()).unwrap();
+            assert_eq!(SegmentName::parse(text), Some(name));
+        }
+        for other in ["ballast", "x.seg", "00000000000000zz.seg", "00000000000000ab.seg.tmp"] {
+            assert_eq!(SegmentName::parse(other), None, "{other}");
+        }
     }
 }

@@ -22,6 +22,8 @@ pub(crate) struct Live {
     pub sequence: u64,
     /// Frames before this position are in earlier segments.
     pub first: Position,
+    /// Its header is lost: it stays as evidence until it is released.
+    pub damaged: bool,
 }
 
 /// Where the next group goes.
@@ -68,7 +70,7 @@ impl Writer {
     /// Writes a group and syncs once. `synced` is what is durable already. `NoSpace` leaves all
     /// as it was, so that the same group may be tried again; any other error is final.
     pub fn write(&mut self, group: &mut Group, synced: Position) -> Result<()> {
-        let bytes = (group.bytes.len() as u64).next_multiple_of(SECTOR_BYTES);
+        let bytes = padded_bytes(group);
         match self.active.take_if(|active| active.offset + bytes > self.segment_bytes) {
             Some(_full) => self.begin(group, group.first, synced),
             None if self.active.is_none() => self.begin(group, group.first, synced),
@@ -103,7 +105,7 @@ impl Writer {
             shelf.put_back(sequence);
         }
         self.active = Some(begun?);
-        self.live.lock().push_back(Live { sequence, first });
+        self.live.lock().push_back(Live { sequence, first, damaged: false });
         Ok(())
     }
 
@@ -114,7 +116,8 @@ impl Writer {
         first: Position,
         synced: Position,
     ) -> Result<Active> {
-        let header = SegmentHeader::new(sequence, self.salt_seed, first);
+        let bytes = self.segment_bytes.max(DATA_OFFSET + padded_bytes(group));
+        let header = SegmentHeader::new(sequence, self.salt_seed, first, bytes);
         let spare = SegmentName::Spare(sequence).path(&self.dir);
         let file = self.files.open(&spare, OpenMode::READ_WRITE).map_err(fatal)?;
         seal_and_pad(group, header.salt, synced);
@@ -129,11 +132,14 @@ impl Writer {
     }
 }
 
+fn padded_bytes(group: &Group) -> u64 {
+    group.frames_bytes.next_multiple_of(SECTOR_BYTES)
+}
+
 fn seal_and_pad(group: &mut Group, salt: u64, synced: Position) {
     group.bytes.truncate(group.frames_bytes as usize);
     seal(&mut group.bytes, salt, synced);
-    let padded = group.bytes.len().next_multiple_of(SECTOR_BYTES as usize);
-    group.bytes.resize(padded, 0);
+    group.bytes.resize(padded_bytes(group) as usize, 0);
 }
 
 fn sync_data(sync: bool, file: &dyn File) -> Result<()> {

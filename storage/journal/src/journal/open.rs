@@ -30,7 +30,7 @@ pub(super) fn open(
     files.create_dir_durable(dir)?;
     let names = segment_names(files.as_ref(), dir)?;
     let found = open_segments(files.as_ref(), dir, &names)?;
-    let mut scan = Scan::new(&found, &options.progress);
+    let mut scan = Scan::new(&found, &options);
     scan.run(sink)?;
     let expected = scan.expected.unwrap_or_default().max(options.position_floor.next());
     let last = expected.previous();
@@ -89,12 +89,13 @@ fn open_segments(
 }
 
 fn live_segments(found: &[Found], scan: &Scan<'_>) -> VecDeque<Live> {
-    let firsts = scan.firsts.iter();
-    found
-        .iter()
-        .zip(firsts)
-        .map(|(f, first)| Live { sequence: f.sequence, first: *first })
-        .collect()
+    let segments = found.iter().zip(&scan.firsts);
+    let live = segments.map(|(segment, first)| Live {
+        sequence: segment.sequence,
+        first: *first,
+        damaged: segment.header.is_none(),
+    });
+    live.collect()
 }
 
 /// Writes the frames that may be in the page cache only into a new segment, which replaces their
@@ -121,7 +122,9 @@ fn drop_superseded(
     let mut shelf = shelf.lock();
     let mut live = live.lock();
     let newest = live.pop_back();
-    while let Some(superseded) = live.pop_back_if(|segment| segment.first >= first) {
+    while let Some(superseded) =
+        live.pop_back_if(|segment| segment.first >= first && !segment.damaged)
+    {
         shelf.recycle(superseded.sequence)?;
     }
     live.extend(newest);

@@ -11,7 +11,7 @@ use crate::Position;
 use crate::error::{JournalError, Result};
 use crate::files::File;
 use crate::frame::{FRAME_ALIGN, FRAME_HEADER_BYTES, FrameHeader, FrameRef};
-use crate::options::Progress;
+use crate::options::{Options, Progress};
 use crate::segment::{DATA_OFFSET, SegmentHeader};
 
 /// A segment file as found.
@@ -41,6 +41,7 @@ pub(crate) type Sink<'a> = &'a mut dyn FnMut(Position, FrameRef<'_>) -> Result<(
 pub(crate) struct Scan<'a> {
     found: &'a [Found],
     progress: &'a Progress,
+    segment_bytes: u64,
     pub recovery: Recovery,
     /// The position that must come next; `None` before the first header.
     pub expected: Option<Position>,
@@ -56,11 +57,13 @@ pub(crate) struct Scan<'a> {
 }
 
 impl<'a> Scan<'a> {
-    pub fn new(found: &'a [Found], progress: &'a Progress) -> Self {
+    pub fn new(found: &'a [Found], options: &'a Options) -> Self {
+        let progress = options.progress.as_ref();
         progress.begin(found.iter().map(|segment| segment.bytes).sum());
         Self {
             found,
             progress,
+            segment_bytes: options.segment_bytes,
             recovery: Recovery { segments: found.len() as u64, ..Recovery::default() },
             expected: None,
             synced: Position::ZERO,
@@ -106,8 +109,23 @@ impl<'a> Scan<'a> {
 
     /// The lowest position that the segments before the first readable header can have held.
     fn lowest_before(&self, index: usize, first: Position) -> Position {
-        let frames_max: u64 = self.found[..index].iter().map(frames_max).sum();
-        Position(first.0.saturating_sub(frames_max).max(1)).min(first)
+        let lost: u64 = self.found[..index].iter().map(|segment| self.size(segment)).sum();
+        Position(first.0.saturating_sub(lost / FRAME_HEADER_BYTES).max(1)).min(first)
+    }
+
+    /// Leaves out positions that lost bytes at the end may have had, so that none is used twice.
+    fn skip(&mut self, frames: u64) {
+        if frames > 0 {
+            let first = self.expected.unwrap_or_default().max(Position(1));
+            let next = Position(first.0.saturating_add(frames));
+            self.missing(first, next);
+            self.expected = Some(next);
+        }
+    }
+
+    /// What a segment was at least, even if it was cut since.
+    fn size(&self, segment: &Found) -> u64 {
+        segment.bytes.max(self.segment_bytes)
     }
 
     /// Positions from here on belong to a later segment.
@@ -215,25 +233,19 @@ impl<'a> Scan<'a> {
         self.recovery.damaged.push(damage);
     }
 
-    /// Counts what a last segment without header can have held, and says which damage may be a
-    /// torn write.
+    /// Counts what the last segment can have lost, and says which damage may be a torn write.
     fn finish(&mut self) {
-        if let Some(lost) = self.found.last().filter(|segment| segment.header.is_none()) {
-            let first = self.expected.unwrap_or_default().max(Position(1));
-            let next = Position(first.0.saturating_add(frames_max(lost)));
-            self.last_end = (self.found.len() - 1, 0);
-            self.missing_until(first, next, (self.found.len() - 1, lost.bytes));
-            self.expected = Some(next);
+        if let Some(last) = self.found.last() {
+            let lost = match last.header {
+                None => self.size(last).saturating_sub(DATA_OFFSET),
+                Some(header) => header.bytes.saturating_sub(last.bytes),
+            };
+            self.skip(lost / FRAME_HEADER_BYTES);
         }
         for damage in &mut self.recovery.damaged {
             damage.maybe_unsynced = damage.first > self.synced;
         }
     }
-}
-
-/// How many frames fit into a segment at most.
-fn frames_max(segment: &Found) -> u64 {
-    segment.bytes.saturating_sub(DATA_OFFSET) / FRAME_HEADER_BYTES
 }
 
 /// Reads a frame again that the walk has seen.
