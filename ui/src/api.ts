@@ -123,8 +123,7 @@ async function strings(path: string, tenant: string, match?: string): Promise<st
 }
 
 async function envelope(path: string, init: RequestInit): Promise<Record<string, unknown>> {
-  const response = await send(path, init);
-  const text = await response.text();
+  const { response, text } = await send(path, init);
   const body = parseObject(text);
   if (body === null) {
     const said = text.trim().slice(0, FOREIGN_TEXT_MAX) || 'nothing';
@@ -139,11 +138,14 @@ async function envelope(path: string, init: RequestInit): Promise<Record<string,
   return body;
 }
 
-async function send(path: string, init: RequestInit): Promise<Response> {
+async function send(
+  path: string,
+  init: RequestInit,
+): Promise<{ response: Response; text: string }> {
   try {
     const response = await fetch(path, init);
     noteClock(response);
-    return response;
+    return { response, text: await response.text() };
   } catch (error) {
     if (error instanceof DOMException && error.name === 'AbortError') throw error;
     throw new ApiError('unreachable', 'The node did not answer: it may be down or restarting.');

@@ -8,8 +8,8 @@ import { Suggestions, SuggestionList } from './suggestions';
 import { tokenize } from './tokens';
 
 /** The expression of a panel; Enter executes it. */
-export function Editor(props: { panel: Panel }) {
-  const { panel } = props;
+export function Editor(props: { panel: Panel; number: number }) {
+  const { panel, number } = props;
   const area = useRef<HTMLTextAreaElement>(null);
   const paint = useRef<HTMLPreElement>(null);
   const list = useMemo(() => new Suggestions(() => namesOf(panel.options.peek().tenant)), [panel]);
@@ -34,7 +34,7 @@ export function Editor(props: { panel: Panel }) {
         autocomplete="off"
         autocapitalize="off"
         placeholder="Expression (Enter to execute, Alt+Enter for a new line)"
-        aria-label={`Expression of panel ${panel.id}`}
+        aria-label={`Expression of panel ${number}`}
         aria-autocomplete="list"
         aria-controls={open ? listId : undefined}
         aria-activedescendant={open && active >= 0 ? `${listId}-${active}` : undefined}

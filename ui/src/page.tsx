@@ -15,8 +15,8 @@ export function Page() {
       <main>
         <h1 class="unseen">Query</h1>
         <ClockNotice />
-        {panels.value.map((panel) => (
-          <PanelCard key={panel.id} panel={panel} />
+        {panels.value.map((panel, index) => (
+          <PanelCard key={panel.id} panel={panel} number={index + 1} />
         ))}
         {panels.value.length < PANELS_MAX && (
           <button type="button" class="quiet add" onClick={addPanel}>

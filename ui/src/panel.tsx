@@ -13,14 +13,14 @@ import type { Tab } from './url';
 import { Welcome } from './welcome';
 
 /** A panel as a card. */
-export function PanelCard(props: { panel: Panel }) {
-  const { panel } = props;
+export function PanelCard(props: { panel: Panel; number: number }) {
+  const { panel, number } = props;
   const loading = panel.loading.value;
   return (
-    <section class="panel" aria-label={`Panel ${panel.id}`} aria-busy={loading}>
+    <section class="panel" aria-label={`Panel ${number}`} aria-busy={loading}>
       <div class={loading ? 'progress running' : 'progress'} />
       <div class="ask">
-        <Editor panel={panel} />
+        <Editor panel={panel} number={number} />
         {loading ? (
           <button type="button" class="execute cancel" onClick={() => panel.cancel()}>
             Cancel
@@ -125,11 +125,12 @@ function Result(props: { panel: Panel }) {
   switch (outcome.kind) {
     case 'idle':
       return <Idle panel={panel} />;
+    case 'cancelled':
+      return <p class="nothing">Cancelled. Execute asks again.</p>;
     case 'error':
       return <ErrorNotice error={outcome.error} expr={outcome.expr} onGo={onGo} />;
     case 'answer': {
-      const { answer, window } = outcome;
-      const expr = panel.options.peek().expr;
+      const { answer, expr, window } = outcome;
       return (
         <>
           <Notices expr={expr} warnings={answer.warnings} infos={answer.infos} onGo={onGo} />

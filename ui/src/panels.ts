@@ -16,7 +16,8 @@ export interface Window {
 /** What a panel shows. */
 export type Outcome =
   | { kind: 'idle' }
-  | { kind: 'answer'; answer: Answer; ms: number; window: Window | null }
+  | { kind: 'cancelled' }
+  | { kind: 'answer'; answer: Answer; expr: string; ms: number; window: Window | null }
   | { kind: 'error'; error: ApiError; expr: string };
 
 /** One expression with its settings and its outcome. */
@@ -69,9 +70,13 @@ export class Panel {
     this.change(last);
   }
 
-  /** Stops waiting for the answer. */
+  /** Stops waiting; what an older question brought is not passed off as the answer. */
   cancel(): void {
-    this.running?.abort();
+    if (this.running === null) return;
+    this.running.abort();
+    this.running = null;
+    this.loading.value = false;
+    this.outcome.value = { kind: 'cancelled' };
   }
 
   /** Asks for what the options say; an older question is given up. */
@@ -96,7 +101,8 @@ async function ask(options: PanelOptions, signal: AbortSignal): Promise<Outcome 
     const answer = await (window
       ? queryRange(options, window, signal)
       : queryInstant(options, signal));
-    return { kind: 'answer', answer, ms: performance.now() - started, window };
+    const ms = performance.now() - started;
+    return { kind: 'answer', answer, expr: options.expr, ms, window };
   } catch (error) {
     if (error instanceof DOMException && error.name === 'AbortError') return null;
     return { kind: 'error', error: asApiError(error), expr: options.expr };

@@ -32,16 +32,16 @@ export class Suggestions {
 
   /** Earlier expressions, to replace the whole field. */
   showHistory(area: HTMLTextAreaElement): void {
+    const shown = this.open.peek() && this.items.peek().every(({ kind }) => kind === 'history');
     this.turn += 1;
     area.focus();
     this.context = { wanted: { kind: 'nothing' }, start: 0, typed: '' };
     const earlier = history.peek();
-    this.items.value =
-      earlier.length > 0
-        ? earlier.map((expr) => ({ label: expr, insert: expr, kind: 'history', detail: '' }))
-        : [];
+    this.items.value = earlier.map((expr) => {
+      return { label: expr, insert: expr, kind: 'history', detail: '' };
+    });
     this.active.value = earlier.length > 0 ? 0 : -1;
-    this.open.value = !this.open.peek();
+    this.open.value = !shown;
   }
 
   close(): void {
@@ -116,7 +116,6 @@ export function SuggestionList(props: ListProps) {
   return (
     <div class="suggestions" ref={box}>
       <div role="listbox" id={id} aria-label="Suggestions">
-        {items.length === 0 && <div class="hint">Nothing was asked yet.</div>}
         {items.map((item, index) => (
           <div
             key={`${item.kind} ${item.label}`}
@@ -135,7 +134,9 @@ export function SuggestionList(props: ListProps) {
         ))}
       </div>
       <div class="hint" role="status">
-        {items.length} suggestions. Tab accepts, arrows choose, Esc closes
+        {items.length === 0
+          ? 'Nothing was asked yet'
+          : `${items.length} suggestions. Tab accepts, arrows choose, Esc closes`}
       </div>
     </div>
   );

@@ -1,5 +1,6 @@
 // A Chromium whose every request is written down, and the steps that tests share.
 import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
 import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -15,10 +16,18 @@ const FLAGS = [
   '--disable-sync',
 ];
 
+const EXECUTABLE = process.env.CHROMIUM ?? '/usr/bin/chromium';
+
+/** Ends a test that has no Chromium to run in: a skip for people, a failure under CI. */
+export function needChromium() {
+  if (existsSync(EXECUTABLE)) return;
+  console.log(`SKIPPED: there is no Chromium at ${EXECUTABLE}; CHROMIUM names another`);
+  process.exit(process.env.CI ? 1 : 0);
+}
+
 /** Runs steps on a fresh page, then checks that it asked no other host and never stumbled. */
 export async function withPage(base, options, steps) {
-  const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium';
-  const browser = await chromium.launch({ executablePath, args: FLAGS });
+  const browser = await chromium.launch({ executablePath: EXECUTABLE, args: FLAGS });
   try {
     const context = await browser.newContext({
       viewport: { width: 1280, height: 860 },

@@ -1,9 +1,10 @@
 // What the page does beside the acceptance query, against the mock.
 import assert from 'node:assert/strict';
 import path from 'node:path';
-import { execute, rows, screenshotFolder, withPage } from './browser.mjs';
+import { execute, needChromium, rows, screenshotFolder, withPage } from './browser.mjs';
 import { startMock } from './mock.mjs';
 
+needChromium();
 const folder = await screenshotFolder();
 const field = (page) => page.getByRole('textbox', { name: /^Expression of panel/ }).first();
 const notice = (page, kind) => page.locator(`.notice.${kind}`);
@@ -56,9 +57,13 @@ const cases = {
 
   async 'a slow question can be cancelled'(page, base) {
     await page.goto(`${base}/graph`);
+    await execute(page, 'pi()');
+    assert.equal((await rows(page)).length, 1);
     await execute(page, 'slow');
     await page.getByRole('button', { name: 'Cancel' }).click();
     await page.getByRole('button', { name: 'Execute' }).waitFor();
+    await page.getByText('Cancelled.').waitFor();
+    assert.equal(await page.locator('table').count(), 0, 'no older answer is shown for it');
   },
 
   async 'settings go to the API and into the address'(page, base, { asked }) {

@@ -2,7 +2,7 @@
 // http://127.0.0.1:10902 of `granary demo`; without it, a mock answers.
 import assert from 'node:assert/strict';
 import path from 'node:path';
-import { execute, rows, screenshotFolder, withPage } from './browser.mjs';
+import { execute, needChromium, rows, screenshotFolder, withPage } from './browser.mjs';
 import { startMock } from './mock.mjs';
 
 const QUERY = 'count (up) by (tenant_id)';
@@ -12,6 +12,7 @@ const EXPECTED = [
   ['{tenant_id="cluster"}', '17'],
 ];
 
+needChromium();
 const mock = process.env.BASE_URL ? null : await startMock();
 const base = (process.env.BASE_URL ?? mock.base).replace(/\/$/, '');
 const folder = await screenshotFolder();

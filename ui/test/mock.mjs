@@ -113,9 +113,7 @@ function instant(query, params, response, good) {
     case 'rate(up[5m])':
       return good(vector([[{ job: 'node' }, 0.1]]), {
         warnings: ['ring default: node n2 (10.0.0.2:10901) did not answer; its range is missing'],
-        infos: [
-          'PromQL info: metric might not be a counter: "up" (1:6)',
-        ],
+        infos: ['PromQL info: metric might not be a counter: "up" (1:6)'],
       });
     case 'up[1m]':
       return good({
