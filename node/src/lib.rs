@@ -1,8 +1,3 @@
 //! The granary node: everything that runs in one process, from the HTTP edge to the actors.
 
-pub mod bench;
-pub mod cli;
-pub mod client;
-pub mod config;
-pub mod demo;
-pub mod telemetry;
+pub mod write;
