@@ -31,6 +31,10 @@ pub use options::{DemoOptions, Parsed, parse};
 
 /// Longest wait for one answer of a node.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
+/// Time that nodes get to end after SIGTERM.
+const STOP_GRACE: Duration = Duration::from_secs(10);
+/// The same with `--once`, which is over within 45 s whatever happens.
+const STOP_GRACE_ONCE: Duration = Duration::from_secs(5);
 
 /// Why the demo ended, in words for the person in front of it.
 #[derive(Debug, thiserror::Error)]
@@ -166,7 +170,8 @@ async fn demonstrate(options: &DemoOptions, now_ms: fn() -> i64) -> Result<End, 
     if result.as_ref().is_ok_and(|end| *end == End::Interrupted) {
         progress("stopping ...");
     }
-    fleet.stop(&mut signals).await;
+    let grace = if options.once { STOP_GRACE_ONCE } else { STOP_GRACE };
+    fleet.stop(&mut signals, grace).await;
     result
 }
 

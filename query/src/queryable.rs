@@ -3,17 +3,13 @@
 //! Data crosses it in batches: up to [`BATCH_SERIES_MAX`] series at a time, labels as
 //! query-scoped pair ids, samples as columns that one call per series fills. No maps of strings.
 
-use std::sync::Arc;
-
 use async_trait::async_trait;
-use parking::Mutex;
-use proto::{FixedMap, Labels, Matcher};
+use proto::Matcher;
+
+use crate::dictionary::{Dictionary, PairId};
 
 /// Most series in one [`SeriesBatch`].
 pub const BATCH_SERIES_MAX: usize = 1024;
-
-/// Id of a (name, value) pair inside of one query's [`Dictionary`].
-pub type PairId = u32;
 
 /// What one selector of a query asks for.
 #[derive(Clone, Debug)]

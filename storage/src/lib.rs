@@ -1,7 +1,10 @@
 //! The storage engine of one node: the head (series in memory, journaled), chunks, Prometheus
 //! blocks on disk and in the bucket. It knows no cluster, no actors and no HTTP.
 
+pub mod block;
 pub mod chunk;
+mod error;
 pub mod series;
 
+pub use error::StorageError;
 pub use series::{Chunk, ENCODING_XOR, Selection, SeriesChunks};

@@ -171,7 +171,8 @@ function called(
   help: { name: string; parameters: string; text: string },
   kind: 'aggregation' | 'function',
 ): Candidate {
-  const detail = `(${help.parameters})  ${help.text}`;
+  const parameters = help.parameters.replace(/\br\b/, 'v[…]');
+  const detail = `(${parameters})  ${help.text}`;
   return { label: help.name, insert: `${help.name}(`, kind, detail };
 }
 

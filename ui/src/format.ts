@@ -49,8 +49,7 @@ const SCALES: [number, string][] = [
   [1e9, 'G'],
   [1e6, 'M'],
   [1e3, 'k'],
-  [1, ''],
-  [1e-3, 'm'],
+  [1e-3, ''],
   [1e-6, 'µ'],
   [1e-9, 'n'],
 ];
@@ -61,7 +60,8 @@ export function axisNumber(value: number): string {
   if (size === 0 || !Number.isFinite(size)) return String(value);
   const [factor, prefix] = SCALES.find(([least]) => size >= least * 0.9999) ?? [0, ''];
   if (factor === 0 || size >= 1e27) return value.toExponential(2);
-  return `${Number((value / factor).toPrecision(5))}${prefix}`;
+  const scaled = prefix === '' ? value : value / factor;
+  return `${Number(scaled.toPrecision(5))}${prefix}`;
 }
 
 /** A number for a legend or tooltip: whole where it is, else six digits. */

@@ -7,7 +7,7 @@ export interface FunctionHelp {
   text: string;
 }
 
-/** Lines of `name|parameters|text`. */
+/** Lines of `name|parameters|text`; `v` stands for a vector, `r` for a vector over a range. */
 const FUNCTIONS = `
 abs|v|absolute value
 absent|v|1 if nothing is selected

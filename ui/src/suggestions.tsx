@@ -148,7 +148,7 @@ function place(box: HTMLElement, paint: HTMLElement, offset: number): void {
   const caret = caretBox(paint, offset) ?? frame;
   const left = Math.min(caret.left - frame.left, frame.width - box.offsetWidth);
   box.style.left = `${Math.max(0, left)}px`;
-  box.style.top = `${caret.bottom - frame.top + 6}px`;
+  box.style.top = `${caret.bottom - frame.top + 10}px`;
 }
 
 function caretBox(paint: HTMLElement, offset: number): DOMRect | null {

@@ -97,7 +97,9 @@ test('positions of messages', () => {
 
 test('numbers and series', () => {
   assert.equal(format.axisNumber(1_500_000), '1.5M');
-  assert.equal(format.axisNumber(0.25), '250m');
+  assert.equal(format.axisNumber(0.25), '0.25');
+  assert.equal(format.axisNumber(-12), '-12');
+  assert.equal(format.axisNumber(2.5e-6), '2.5µ');
   assert.equal(format.axisNumber(0), '0');
   assert.equal(format.parseValue('+Inf'), Infinity);
   assert.ok(Number.isNaN(format.parseValue('')));

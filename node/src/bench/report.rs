@@ -78,7 +78,8 @@ pub struct Report {
     pub servers: Vec<Server>,
     /// CPU seconds of all servers per million acked samples.
     pub server_cpu_seconds_per_million_samples: Option<f64>,
-    /// Growth of all servers' resident memory per series. Only a fresh server makes sense of it.
+    /// Growth of all servers' resident memory per series; `None` when it did not grow. Only on a
+    /// fresh server does it say what a series takes.
     pub server_bytes_per_series: Option<f64>,
     /// CPU seconds of the generator itself during the run.
     pub generator_cpu_seconds: Option<f64>,
@@ -114,7 +115,8 @@ impl Report {
             servers,
             server_cpu_seconds_per_million_samples: measured
                 .then(|| cpu * 1e6 / tally.acked_samples as f64),
-            server_bytes_per_series: measured.then(|| growth / series.max(1) as f64),
+            server_bytes_per_series: (measured && growth > 0.0)
+                .then(|| growth / series.max(1) as f64),
             generator_cpu_seconds: own.map(|(before, after)| after - before),
         }
     }

@@ -1,5 +1,6 @@
 //! The running nodes.
 
+use std::path::Path;
 use std::time::Duration;
 
 use tokio::process::Child;
@@ -8,8 +9,6 @@ use super::plan::{NodePlan, Plan};
 use super::process::{self, Signals};
 use super::{DemoError, progress};
 
-/// Time that nodes get to end after SIGTERM.
-const STOP_GRACE: Duration = Duration::from_secs(10);
 /// How often their end is looked for.
 const POLL: Duration = Duration::from_millis(50);
 
@@ -41,13 +40,11 @@ pub(super) struct Fleet {
 }
 
 impl Fleet {
-    /// Starts every node of the plan as a process of this executable. Those started stay in the
-    /// fleet when one fails, so that `stop` finds them.
-    pub(super) fn start(&mut self, plan: &Plan) -> Result<(), DemoError> {
-        let executable = std::env::current_exe()
-            .map_err(|error| DemoError::io("cannot find this executable", error))?;
+    /// Starts every node of the plan as a process of `executable`. Those started stay in the fleet
+    /// when one fails, so that `stop` finds them.
+    pub(super) fn start(&mut self, executable: &Path, plan: &Plan) -> Result<(), DemoError> {
         for node in &plan.nodes {
-            let child = process::spawn(&executable, node)?;
+            let child = process::spawn(executable, node)?;
             let pid = child.id().unwrap_or_default();
             self.nodes.push(Running { plan: node.clone(), pid, child, ended: false });
         }
@@ -64,13 +61,13 @@ impl Fleet {
         self.nodes.iter_mut().filter_map(Running::look).collect()
     }
 
-    /// Ends every node: SIGTERM, and SIGKILL for those still there after [`STOP_GRACE`] or a
-    /// further Ctrl-C. Returns when no process is left.
-    pub(super) async fn stop(&mut self, signals: &mut Signals) {
+    /// Ends every node: SIGTERM, and SIGKILL for those still there after `grace` or a further
+    /// Ctrl-C. Returns when no process is left.
+    pub(super) async fn stop(&mut self, signals: &mut Signals, grace: Duration) {
         self.live().for_each(|node| process::terminate(&node.child));
         tokio::select! {
             () = self.all_ended() => return,
-            () = tokio::time::sleep(STOP_GRACE) => {}
+            () = tokio::time::sleep(grace) => {}
             () = signals.next() => {}
         }
         for node in self.nodes.iter_mut().filter(|node| !node.ended) {
@@ -107,3 +104,6 @@ impl Running {
         Some(Ended { plan: self.plan.clone(), pid: self.pid, status })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -20,7 +20,7 @@ pub(super) fn next_steps(options: &DemoOptions, plan: &Plan, fleet: &Fleet) -> S
         line(&mut text, &format!("\nLogs  {}", logs.display()));
     }
     let kept = if options.data_dir.is_some() { "is kept" } else { "is removed" };
-    line(&mut text, &format!("Ctrl-C stops every node; the data directory {kept}."));
+    text.push_str(&format!("Ctrl-C stops every node; the data directory {kept}."));
     text
 }
 

@@ -41,7 +41,9 @@ pub(super) async fn drive(
     now_ms: fn() -> i64,
 ) -> Result<End, DemoError> {
     progress(&format!("starting {} nodes in two hashrings ...", plan.nodes.len()));
-    fleet.start(plan)?;
+    let executable = std::env::current_exe()
+        .map_err(|error| DemoError::io("cannot find this executable", error))?;
+    fleet.start(&executable, plan)?;
     let limit = if options.once { START_LIMIT_ONCE } else { START_LIMIT };
     startup::bring_up(plan, fleet, http, limit).await?;
     let feeder = Feeder::new(options, plan, http, now_ms)?;
@@ -51,8 +53,8 @@ pub(super) async fn drive(
         if options.once {
             return once(options, plan, http).await;
         }
-        first_table(options, plan, fleet, http).await;
-        keep_watching(plan, fleet, http, fed).await
+        let shown = first_table(options, plan, fleet, http).await;
+        keep_watching(plan, fleet, http, fed, shown).await
     };
     tokio::select! {
         end = show => end,
@@ -114,9 +116,14 @@ fn judge(answers: &[(String, Result<Answer, ClientError>)], targets: u32) -> Vec
     answers.iter().flat_map(of_node).collect()
 }
 
-/// Prints the table as soon as it is right, or as it is after [`ANSWER_LIMIT`], and what to do
-/// with the system.
-async fn first_table(options: &DemoOptions, plan: &Plan, fleet: &Fleet, http: &Client) {
+/// Waits until the answer is right, at most [`ANSWER_LIMIT`]; prints the table, and what to do with
+/// the system. The table printed.
+async fn first_table(
+    options: &DemoOptions,
+    plan: &Plan,
+    fleet: &Fleet,
+    http: &Client,
+) -> Vec<String> {
     let started = Instant::now();
     loop {
         let wrong = judge(&ask_all(plan, http).await, options.targets);
@@ -129,18 +136,22 @@ async fn first_table(options: &DemoOptions, plan: &Plan, fleet: &Fleet, http: &C
         }
         tokio::time::sleep(ASK_PAUSE).await;
     }
+    let lines = current_table(fleet, http).await;
+    lines.iter().for_each(|line| say(line));
     say(&report::next_steps(options, plan, fleet));
+    lines
 }
 
-/// Prints the table when it changes and each node that ends; for ever, or until none is left.
+/// Prints the table when it is not the one `shown`, and each node that ends; for ever, or until
+/// none is left.
 async fn keep_watching(
     plan: &Plan,
     fleet: &mut Fleet,
     http: &Client,
     mut fed: Receiver<Fed>,
+    mut shown: Vec<String>,
 ) -> Result<End, DemoError> {
-    let mut shown = Vec::new();
-    let mut next_table = Instant::now();
+    let mut next_table = Instant::now() + TABLE_EVERY;
     loop {
         if Instant::now() >= next_table {
             let lines = current_table(fleet, http).await;

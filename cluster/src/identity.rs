@@ -1,0 +1,241 @@
+//! Who this node is, on disk: node id, life number, cluster, promise and founding.
+//!
+//! The file `node` is one line `granary-node 1 <crc32c of the rest, hex>` and a JSON object. It is
+//! replaced whole and fsynced before anything that depends on it is said to another node.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use journal::files::Files;
+use parking_lot::Mutex;
+use proto::rpc::Header;
+use proto::{ClusterId, Life, NodeId};
+use tonic::Status;
+
+use crate::error::{ClusterError, Result};
+use crate::state::MEMBERS_MAX;
+
+mod hex;
+mod record;
+
+pub use hex::hex_cluster_id;
+use record::Record;
+pub use record::{Founding, Promise};
+
+/// Name of the file in the data directory.
+const FILE_NAME: &str = "node";
+
+/// The node's identity. Changes are on disk when a method returns.
+#[derive(Debug)]
+pub struct Identity {
+    files: Arc<dyn Files>,
+    path: PathBuf,
+    record: Mutex<Record>,
+    lives: Mutex<BTreeMap<NodeId, Life>>,
+}
+
+impl Identity {
+    /// Reads the identity, or draws a new one with `draw`, and starts a new life.
+    pub fn open(
+        files: Arc<dyn Files>,
+        data_dir: &std::path::Path,
+        draw: impl FnOnce() -> u64,
+    ) -> Result<Identity> {
+        files.create_dir_durable(data_dir)?;
+        let path = data_dir.join(FILE_NAME);
+        let mut record = match files.exists(&path)? {
+            true => Record::decode(&files.read(&path)?)
+                .map_err(|e| ClusterError::Damaged(format!("{}: {e}", path.display())))?,
+            false => Record::new(NodeId(draw().max(1))),
+        };
+        record.life.0 += 1;
+        files.write_atomic(&path, &record.encode()?)?;
+        Ok(Identity { files, path, record: Mutex::new(record), lives: Mutex::default() })
+    }
+
+    /// This node.
+    pub fn node_id(&self) -> NodeId {
+        self.record.lock().node_id
+    }
+
+    /// How often it was started.
+    pub fn life(&self) -> Life {
+        self.record.lock().life
+    }
+
+    /// The cluster it belongs to.
+    pub fn cluster_id(&self) -> Option<ClusterId> {
+        self.record.lock().cluster_id
+    }
+
+    /// The promise it gave.
+    pub fn promise(&self) -> Option<Promise> {
+        self.record.lock().promise.clone()
+    }
+
+    /// The cluster it is making, or made.
+    pub fn founding(&self) -> Option<Founding> {
+        self.record.lock().founding.clone()
+    }
+
+    /// The nodes that founded its cluster, as far as it took part in that.
+    pub fn founders(&self) -> Vec<NodeId> {
+        let record = self.record.lock();
+        match (&record.founding, &record.promise) {
+            (Some(founding), _) => founding.founders.keys().copied().collect(),
+            (None, Some(promise)) => promise.founders.clone(),
+            (None, None) => Vec::new(),
+        }
+    }
+
+    /// What goes into every call.
+    pub fn header(&self) -> Header {
+        let record = self.record.lock();
+        Header {
+            cluster_id: cluster_bytes(record.cluster_id),
+            node_id: record.node_id.0,
+            life: record.life.0,
+        }
+    }
+
+    /// Decides and changes the record under one lock: on disk first, then in memory.
+    fn change<T>(&self, edit: impl FnOnce(&mut Record) -> T) -> Result<T> {
+        let mut record = self.record.lock();
+        let mut next = record.clone();
+        let decided = edit(&mut next);
+        if next != *record {
+            self.files.write_atomic(&self.path, &next.encode()?)?;
+            *record = next;
+        }
+        Ok(decided)
+    }
+
+    /// Joins a cluster for good. Refused if the node belongs, or promised itself, to another.
+    pub fn adopt(&self, cluster: ClusterId) -> Result<()> {
+        let other = self.change(|r| {
+            let bound = r.cluster_id.or(r.promise.as_ref().map(|p| p.cluster));
+            let other = bound.filter(|c| *c != cluster);
+            if other.is_none() {
+                r.cluster_id = Some(cluster);
+            }
+            other
+        })?;
+        let Some(other) = other else { return Ok(()) };
+        let text = format!("this node belongs to cluster {other}, not to {cluster}");
+        Err(ClusterError::Refused(text))
+    }
+
+    /// Promises itself to a cluster that is being founded; true if it holds (again).
+    pub fn promise_to(&self, promise: Promise) -> Result<bool> {
+        self.change(|r| {
+            if r.cluster_id.is_none() && r.promise.is_none() {
+                r.promise = Some(promise.clone());
+            }
+            r.cluster_id.is_none() && r.promise.as_ref() == Some(&promise)
+        })
+    }
+
+    /// Gives a promise back, which is safe once its candidate said that it gave up.
+    pub fn release_promise(&self, promise: &Promise) -> Result<()> {
+        self.change(|r| {
+            if r.cluster_id.is_none() && r.promise.as_ref() == Some(promise) {
+                r.promise = None;
+            }
+        })
+    }
+
+    /// Starts to found a cluster, and promises itself to it; false if it is bound already.
+    pub fn begin_founding(&self, founding: Founding) -> Result<bool> {
+        let promise = Promise {
+            cluster: founding.cluster,
+            candidate: self.node_id(),
+            founders: founding.founders.keys().copied().collect(),
+        };
+        self.change(|r| {
+            let is_free = r.cluster_id.is_none() && r.promise.is_none();
+            if is_free {
+                r.promise = Some(promise);
+                r.founding = Some(founding);
+            }
+            is_free
+        })
+    }
+
+    /// Gives up founding: nobody was made a member yet.
+    pub fn abandon_founding(&self) -> Result<()> {
+        self.change(|r| {
+            if r.cluster_id.is_none() && r.founding.is_some() {
+                r.promise = None;
+                r.founding = None;
+            }
+        })
+    }
+
+    /// All founders have promised: the cluster exists from here on.
+    pub fn finish_founding(&self) -> Result<()> {
+        self.change(|r| r.cluster_id = r.founding.as_ref().map(|f| f.cluster).or(r.cluster_id))
+    }
+
+    /// Raft was initialised with the founders: it never is again.
+    pub fn mark_initialised(&self) -> Result<()> {
+        self.change(|r| {
+            if let Some(founding) = r.founding.as_mut() {
+                founding.initialised = true;
+            }
+        })
+    }
+
+    /// Takes note of another node's life; false if a higher one is known.
+    pub fn see(&self, node: NodeId, life: Life) -> bool {
+        let mut lives = self.lives.lock();
+        if lives.len() >= MEMBERS_MAX && !lives.contains_key(&node) {
+            return true;
+        }
+        let known = lives.entry(node).or_insert(life);
+        *known = life.max(*known);
+        *known == life
+    }
+
+    /// Checks that a call comes from a living node of this cluster.
+    pub fn check_header(&self, header: Option<&Header>) -> std::result::Result<NodeId, Status> {
+        let header = header.ok_or(Status::invalid_argument("the call has no header"))?;
+        let Some(ours) = self.cluster_id() else {
+            return Err(Status::unavailable("this node is not in a cluster yet"));
+        };
+        let theirs = cluster_of(header)?;
+        if theirs != Some(ours) {
+            let theirs = theirs.map_or("no cluster".to_owned(), |c| format!("cluster {c}"));
+            let text = format!("this node belongs to cluster {ours}, the caller to {theirs}");
+            return Err(Status::failed_precondition(text));
+        }
+        self.check_life(header)
+    }
+
+    /// Checks only that the caller is not an old disk.
+    pub fn check_life(&self, header: &Header) -> std::result::Result<NodeId, Status> {
+        let node = NodeId(header.node_id);
+        if self.see(node, Life(header.life)) {
+            return Ok(node);
+        }
+        let text = format!("node {node} has a later life than {}: an old disk?", header.life);
+        Err(Status::permission_denied(text))
+    }
+}
+
+fn cluster_bytes(cluster: Option<ClusterId>) -> bytes::Bytes {
+    cluster.map_or_else(bytes::Bytes::new, |c| c.0.to_le_bytes().to_vec().into())
+}
+
+/// Cluster id of a header; `None` when the caller has none.
+pub fn cluster_of(header: &Header) -> std::result::Result<Option<ClusterId>, Status> {
+    if header.cluster_id.is_empty() {
+        return Ok(None);
+    }
+    let bytes = <[u8; 16]>::try_from(header.cluster_id.as_ref());
+    let bytes = bytes.map_err(|_| Status::invalid_argument("a cluster id has 16 bytes"))?;
+    Ok(Some(ClusterId(u128::from_le_bytes(bytes))))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,76 @@
+//! What is in the identity file.
+
+use std::collections::BTreeMap;
+
+use proto::{ClusterId, Life, NodeId};
+use serde::{Deserialize, Serialize};
+
+use super::hex::{hex_cluster_id, hex_id};
+
+/// First word of the file.
+const MAGIC: &str = "granary-node 1 ";
+
+/// A node's word that it will be a founder of this cluster and of no other.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Promise {
+    /// The cluster to be.
+    #[serde(with = "hex_id")]
+    pub cluster: ClusterId,
+    /// Who makes it.
+    pub candidate: NodeId,
+    /// All who were asked.
+    pub founders: Vec<NodeId>,
+}
+
+/// A cluster this node makes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Founding {
+    /// The cluster to be.
+    #[serde(with = "hex_id")]
+    pub cluster: ClusterId,
+    /// The founders and their addresses, itself included.
+    pub founders: BTreeMap<NodeId, String>,
+    /// Whether Raft was initialised with them.
+    pub initialised: bool,
+}
+
+/// The whole file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    /// This node, drawn once.
+    pub node_id: NodeId,
+    /// Advanced at each start.
+    pub life: Life,
+    /// Its cluster.
+    #[serde(with = "hex_cluster_id")]
+    pub cluster_id: Option<ClusterId>,
+    /// Its promise.
+    pub promise: Option<Promise>,
+    /// The cluster it makes or made.
+    pub founding: Option<Founding>,
+}
+
+impl Record {
+    /// A node that was never started.
+    pub fn new(node_id: NodeId) -> Record {
+        Record { node_id, life: Life(0), cluster_id: None, promise: None, founding: None }
+    }
+
+    /// Bytes of the file.
+    pub fn encode(&self) -> std::io::Result<Vec<u8>> {
+        let json = serde_json::to_string_pretty(self)?;
+        Ok(format!("{MAGIC}{:08x}\n{json}", crc32c::crc32c(json.as_bytes())).into_bytes())
+    }
+
+    /// Reads a file; the error says what is wrong with it.
+    pub fn decode(bytes: &[u8]) -> Result<Record, String> {
+        let text = std::str::from_utf8(bytes).map_err(|_| "not text")?;
+        let (line, json) = text.split_once('\n').ok_or("cut short")?;
+        let crc = line.strip_prefix(MAGIC).ok_or("not a node file of version 1")?;
+        let crc = u32::from_str_radix(crc, 16).map_err(|_| "no checksum")?;
+        if crc != crc32c::crc32c(json.as_bytes()) {
+            return Err("the checksum does not fit: the file is damaged".to_owned());
+        }
+        serde_json::from_str(json).map_err(|e| e.to_string())
+    }
+}

@@ -1,0 +1,80 @@
+//! The identity over restarts and against strangers.
+
+use std::path::Path;
+
+use journal::files::memory::MemoryFiles;
+
+use super::*;
+
+fn open(files: &Arc<dyn Files>) -> Identity {
+    Identity::open(files.clone(), Path::new("/data"), || 42).unwrap()
+}
+
+fn disk() -> Arc<dyn Files> {
+    Arc::new(MemoryFiles::default())
+}
+
+fn promise(cluster: u128) -> Promise {
+    Promise { cluster: ClusterId(cluster), candidate: NodeId(1), founders: vec![NodeId(1)] }
+}
+
+#[test]
+fn a_node_comes_back_as_itself_with_a_new_life() {
+    let files = disk();
+    let first = open(&files);
+    first.adopt(ClusterId(5)).unwrap();
+    let second = Identity::open(files, Path::new("/data"), || 43).unwrap();
+    assert_eq!(second.node_id(), NodeId(42));
+    assert_eq!((first.life(), second.life()), (Life(1), Life(2)));
+    assert_eq!(second.cluster_id(), Some(ClusterId(5)));
+}
+
+#[test]
+fn a_damaged_file_is_not_a_new_node() {
+    let files = disk();
+    open(&files);
+    let path = Path::new("/data/node");
+    let whole = files.read(path).unwrap();
+    for byte in 0..whole.len() {
+        let mut damaged = whole.clone();
+        damaged[byte] ^= 1;
+        assert!(Record::decode(&damaged).is_err(), "byte {byte}");
+    }
+    files.write_atomic(path, &whole[..10]).unwrap();
+    let opened = Identity::open(files, Path::new("/data"), || 43);
+    assert!(matches!(opened, Err(ClusterError::Damaged(_))));
+}
+
+#[test]
+fn a_node_promises_once_and_never_when_it_belongs_to_a_cluster() {
+    let identity = open(&disk());
+    assert!(identity.promise_to(promise(1)).unwrap());
+    assert!(identity.promise_to(promise(1)).unwrap(), "the same again");
+    assert!(!identity.promise_to(promise(2)).unwrap());
+    assert!(identity.adopt(ClusterId(2)).is_err(), "it is promised");
+    identity.release_promise(&promise(9)).unwrap();
+    assert!(identity.promise().is_some(), "that was another one");
+    identity.release_promise(&promise(1)).unwrap();
+    identity.adopt(ClusterId(2)).unwrap();
+    assert!(!identity.promise_to(promise(1)).unwrap());
+    assert!(identity.adopt(ClusterId(1)).is_err());
+}
+
+#[test]
+fn other_clusters_and_old_disks_are_refused() {
+    let identity = open(&disk());
+    let header = |cluster: u128, life: u64| Header {
+        cluster_id: cluster_bytes(Some(ClusterId(cluster))),
+        node_id: 9,
+        life,
+    };
+    let code = |header: &Header| identity.check_header(Some(header)).map_err(|s| s.code());
+    assert_eq!(code(&header(5, 1)), Err(tonic::Code::Unavailable));
+    identity.adopt(ClusterId(5)).unwrap();
+    assert_eq!(code(&header(5, 3)), Ok(NodeId(9)));
+    assert_eq!(code(&header(5, 2)), Err(tonic::Code::PermissionDenied));
+    assert_eq!(code(&header(6, 3)), Err(tonic::Code::FailedPrecondition));
+    let short = Header { cluster_id: vec![1].into(), node_id: 9, life: 3 };
+    assert_eq!(code(&short), Err(tonic::Code::InvalidArgument));
+    assert!(identity.check_header(None).is_err());
+}

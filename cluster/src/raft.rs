@@ -1,0 +1,15 @@
+//! The only place that knows openraft: its types, the log over the journal, the state machine and
+//! the network.
+
+mod frames;
+mod log;
+mod machine;
+mod network;
+mod node;
+mod snapshot;
+mod types;
+
+pub use node::{RaftDeps, RaftNode, Written};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,205 @@
+//! Raft's log and vote in a journal of their own.
+//!
+//! Everything is held in memory as well: snapshots keep the log short. A vote is durable before
+//! `save_vote` returns, entries before their callback is called. After a purge the log is written
+//! as one image and older segments are released.
+
+use std::fmt::Debug;
+use std::io;
+use std::ops::RangeBounds;
+use std::path::Path;
+use std::sync::Arc;
+
+use futures::channel::oneshot;
+use journal::files::Files;
+use journal::{Journal, Options, Position};
+use openraft::entry::RaftEntry;
+use openraft::storage::{IOFlushed, LogState, RaftLogReader, RaftLogStorage};
+use openraft::{OptionalSend, RaftTypeConfig};
+use parking_lot::Mutex;
+use tokio::sync::watch;
+
+use super::frames::{self, LogImage, Replay, STREAM};
+use super::types::{LogId, TypeConfig, Vote};
+use crate::error::Result;
+use crate::options::Blocking;
+
+/// Size of a segment file; also bounds an image.
+const SEGMENT_BYTES: u64 = 2 << 20;
+/// File that is given up when the disk is full, so that the control plane goes on.
+const BALLAST_BYTES: u64 = 2 << 20;
+/// Unused segments that are kept ready.
+const SPARE_SEGMENTS_MAX: usize = 1;
+
+/// The log. Clones share it.
+#[derive(Clone, Debug)]
+pub struct RaftLog {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    journal: Arc<Journal>,
+    image: Mutex<LogImage>,
+    blocking: Blocking,
+    fatal: watch::Sender<Option<String>>,
+}
+
+impl Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shared").field("last", &self.image.lock().last()).finish_non_exhaustive()
+    }
+}
+
+impl RaftLog {
+    /// Opens the journal in `dir` and replays it. A failing disk is told through `fatal`.
+    pub fn open(
+        files: Arc<dyn Files>,
+        dir: &Path,
+        salt_seed: u64,
+        blocking: Blocking,
+        fatal: watch::Sender<Option<String>>,
+    ) -> Result<RaftLog> {
+        let mut options = Options { segment_bytes: SEGMENT_BYTES, salt_seed, ..Options::default() };
+        options.spare_segments_max = SPARE_SEGMENTS_MAX;
+        options.ballast_bytes = BALLAST_BYTES;
+        let mut replay = Replay::default();
+        let take = &mut |at, frame: journal::FrameRef<'_>| replay.take(at, frame.payload);
+        let (journal, recovery) = Journal::open(files, dir, options, take)?;
+        let (image, must_rewrite) = replay.finish(&recovery)?;
+        let shared =
+            Shared { journal: Arc::new(journal), image: Mutex::new(image), blocking, fatal };
+        let log = RaftLog { shared: Arc::new(shared) };
+        if must_rewrite {
+            tracing::warn!("the end of the Raft log was torn by a crash; it is written anew");
+            let at = log.stage_image()?;
+            commit_through(&log.shared.journal, at)?;
+            log.shared.journal.release(at)?;
+        }
+        Ok(log)
+    }
+
+    /// Whether exactly this entry is in the log or was the last to be purged.
+    pub fn contains(&self, id: &LogId) -> bool {
+        self.shared.image.lock().contains(id)
+    }
+
+    /// Whether nothing was ever written.
+    pub fn is_pristine(&self) -> bool {
+        *self.shared.image.lock() == LogImage::default()
+    }
+
+    fn stage(&self, payload: &[u8]) -> io::Result<Position> {
+        self.shared.journal.stage(STREAM, 0, payload).map_err(|e| self.failed(&e))
+    }
+
+    fn stage_image(&self) -> io::Result<Position> {
+        let bytes = frames::image(&self.shared.image.lock())?;
+        self.stage(&bytes)
+    }
+
+    fn failed(&self, error: &dyn std::error::Error) -> io::Error {
+        let text = format!("the Raft log failed: {error}");
+        self.shared.fatal.send_replace(Some(text.clone()));
+        io::Error::other(text)
+    }
+
+    /// Waits until `end` is on the disk.
+    async fn commit(&self, end: Position) -> io::Result<()> {
+        let (done, result) = oneshot::channel();
+        let journal = self.shared.journal.clone();
+        let work = Box::new(move || {
+            // The receiver is gone only when Raft is being shut down.
+            done.send(commit_through(&journal, end)).ok();
+        });
+        (self.shared.blocking)(work).await;
+        match result.await {
+            Ok(committed) => committed.map_err(|e| self.failed(&e)),
+            Err(_) => Err(self.failed(&io::Error::other("the blocking work was dropped"))),
+        }
+    }
+}
+
+fn commit_through(journal: &Journal, end: Position) -> journal::Result<()> {
+    while journal.commit()? < end {}
+    Ok(())
+}
+
+impl RaftLogReader<TypeConfig> for RaftLog {
+    async fn try_get_log_entries<RB>(
+        &mut self,
+        range: RB,
+    ) -> io::Result<Vec<<TypeConfig as RaftTypeConfig>::Entry>>
+    where
+        RB: RangeBounds<u64> + Clone + Debug + OptionalSend,
+    {
+        let image = self.shared.image.lock();
+        Ok(image.entries.range(range).map(|(_, entry)| entry.clone()).collect())
+    }
+
+    async fn read_vote(&mut self) -> io::Result<Option<Vote>> {
+        Ok(self.shared.image.lock().vote)
+    }
+}
+
+impl RaftLogStorage<TypeConfig> for RaftLog {
+    type LogReader = RaftLog;
+
+    async fn get_log_state(&mut self) -> io::Result<LogState<TypeConfig>> {
+        let image = self.shared.image.lock();
+        Ok(LogState { last_purged_log_id: image.purged, last_log_id: image.last() })
+    }
+
+    async fn get_log_reader(&mut self) -> RaftLog {
+        self.clone()
+    }
+
+    async fn save_vote(&mut self, vote: &Vote) -> io::Result<()> {
+        let at = self.stage(&frames::vote(vote)?)?;
+        self.commit(at).await?;
+        self.shared.image.lock().vote = Some(*vote);
+        Ok(())
+    }
+
+    async fn save_committed(&mut self, committed: Option<LogId>) -> io::Result<()> {
+        // Not synced by itself: the next entry or vote takes it along, and a lost one only means
+        // that the node applies a little later after a restart.
+        self.stage(&frames::committed(&committed)?)?;
+        self.shared.image.lock().committed = committed;
+        Ok(())
+    }
+
+    async fn read_committed(&mut self) -> io::Result<Option<LogId>> {
+        Ok(self.shared.image.lock().committed)
+    }
+
+    async fn append<I>(&mut self, entries: I, done: IOFlushed<TypeConfig>) -> io::Result<()>
+    where
+        I: IntoIterator<Item = <TypeConfig as RaftTypeConfig>::Entry> + OptionalSend,
+        I::IntoIter: OptionalSend,
+    {
+        let mut end = Position::ZERO;
+        for entry in entries {
+            end = self.stage(&frames::entry(&entry)?)?;
+            self.shared.image.lock().entries.insert(entry.log_id().index, entry);
+        }
+        done.io_completed(self.commit(end).await);
+        Ok(())
+    }
+
+    async fn truncate_after(&mut self, last: Option<LogId>) -> io::Result<()> {
+        let from = last.map_or(0, |id| id.index + 1);
+        let at = self.stage(&frames::truncate(from)?)?;
+        self.shared.image.lock().truncate_from(from);
+        self.commit(at).await
+    }
+
+    async fn purge(&mut self, id: LogId) -> io::Result<()> {
+        self.shared.image.lock().purge(id);
+        let at = self.stage_image()?;
+        self.commit(at).await?;
+        if let Err(error) = self.shared.journal.release(at) {
+            tracing::warn!(%error, "old segments of the Raft log stay for now");
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,249 @@
+//! The Raft node as the rest of the crate sees it: no openraft type leaves this folder.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use journal::files::Files;
+use openraft::ChangeMembers;
+use openraft::async_runtime::WatchReceiver;
+use openraft::errors::{ClientWriteError, Fatal, InitializeError, RaftError};
+use proto::NodeId;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::sync::watch;
+use tonic::Status;
+
+use super::log::RaftLog;
+use super::machine::Machine;
+use super::network::{Network, SnapshotMessage};
+use super::snapshot::SnapshotFile;
+use super::types::{Peer, Raft, Rt, Snapshot, config};
+use crate::error::{ClusterError, Result};
+use crate::kv::KeyValue;
+use crate::options::{Blocking, Timings};
+use crate::peers::{Method, Peers};
+use crate::state::{Answer, ClusterState, Command};
+use crate::wire;
+
+/// What the Raft node is given.
+pub struct RaftDeps {
+    /// The disk.
+    pub files: Arc<dyn Files>,
+    /// Cache of the applied state.
+    pub kv: Arc<dyn KeyValue>,
+    /// Where blocking work runs.
+    pub blocking: Blocking,
+    /// Connections to other nodes.
+    pub peers: Arc<Peers>,
+    /// Seed of this start's randomness.
+    pub seed: u64,
+}
+
+/// What became of a command that was written here.
+#[derive(Debug)]
+pub enum Written {
+    /// Applied as entry `index`.
+    Applied {
+        /// What became of it.
+        answer: Answer,
+        /// Index of its entry.
+        index: u64,
+    },
+    /// Not written: this node does not lead. Who does, if known.
+    NotLeader(Option<NodeId>),
+    /// It may or may not be applied.
+    Unknown(String),
+}
+
+/// Raft with its log and state machine.
+pub struct RaftNode {
+    raft: Raft,
+    log: RaftLog,
+    machine: Arc<Machine>,
+    fatal: watch::Sender<Option<String>>,
+}
+
+impl std::fmt::Debug for RaftNode {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RaftNode").field("log", &self.log).finish_non_exhaustive()
+    }
+}
+
+impl RaftNode {
+    /// Opens what is in `dir` (`log/` and `snapshot`) and starts Raft. A node that is in no
+    /// cluster yet does nothing until it is initialised or hears a leader.
+    pub async fn open(
+        id: NodeId,
+        dir: &Path,
+        timings: &Timings,
+        deps: RaftDeps,
+    ) -> Result<RaftNode> {
+        let fatal = watch::Sender::new(None);
+        deps.files.create_dir_durable(dir)?;
+        let (files, blocking) = (deps.files.clone(), deps.blocking.clone());
+        let log = RaftLog::open(files, &dir.join("log"), deps.seed, blocking, fatal.clone())?;
+        let file = SnapshotFile::new(deps.files, dir.join("snapshot"));
+        let machine = Arc::new(Machine::open(deps.kv, file, &log, deps.blocking)?);
+        let network = Network { peers: deps.peers };
+        let parts = (network, log.clone(), machine.clone());
+        let started = Raft::new(id.0, config(timings)?, parts.0, parts.1, parts.2);
+        let raft = Rt::scope(deps.seed ^ id.0, started).await;
+        let raft = raft.map_err(|e| ClusterError::Raft(e.to_string()))?;
+        Ok(RaftNode { raft, log, machine, fatal })
+    }
+
+    /// The applied state now.
+    pub fn state(&self) -> Arc<ClusterState> {
+        self.machine.state()
+    }
+
+    /// The applied state whenever it changes.
+    pub fn watch(&self) -> watch::Receiver<Arc<ClusterState>> {
+        self.machine.watch()
+    }
+
+    /// Index of the last applied entry.
+    pub fn watch_index(&self) -> watch::Receiver<u64> {
+        self.machine.watch_index()
+    }
+
+    /// Whether nothing was ever written to the log.
+    pub fn is_pristine(&self) -> bool {
+        self.log.is_pristine()
+    }
+
+    /// The term, if this node believes to lead it. A cut off leader goes on believing: act on it
+    /// only with a quorum.
+    pub fn leading(&self) -> Option<u64> {
+        let metrics = self.raft.server_metrics();
+        let metrics = metrics.borrow_watched();
+        metrics.state.is_leader().then(|| metrics.vote.leader_id().term)
+    }
+
+    /// The term and the leader as far as this node knows.
+    pub fn term_and_leader(&self) -> (u64, Option<NodeId>) {
+        let metrics = self.raft.server_metrics();
+        let metrics = metrics.borrow_watched();
+        (metrics.vote.leader_id().term, metrics.current_leader.map(NodeId))
+    }
+
+    /// The voters of the membership in force.
+    pub fn voters(&self) -> BTreeSet<NodeId> {
+        let metrics = self.raft.server_metrics();
+        let metrics = metrics.borrow_watched();
+        metrics.membership_config.voter_ids().map(NodeId).collect()
+    }
+
+    /// Voters and learners, and where they were added.
+    pub fn nodes(&self) -> BTreeMap<NodeId, String> {
+        let metrics = self.raft.server_metrics();
+        let metrics = metrics.borrow_watched();
+        let nodes = metrics.membership_config.nodes();
+        nodes.map(|(id, peer)| (NodeId(*id), peer.address.clone())).collect()
+    }
+
+    /// Makes these nodes the first voters. Doing it again is harmless.
+    pub async fn initialise(&self, voters: &BTreeMap<NodeId, String>) -> Result<()> {
+        let peers: BTreeMap<u64, Peer> =
+            voters.iter().map(|(id, a)| (id.0, Peer { address: a.clone() })).collect();
+        match self.raft.initialize(peers).await {
+            Ok(()) | Err(RaftError::APIError(InitializeError::NotAllowed(_))) => Ok(()),
+            Err(error) => Err(ClusterError::Raft(error.to_string())),
+        }
+    }
+
+    /// Writes a command, if this node leads.
+    pub async fn write(&self, command: Command) -> Written {
+        match self.raft.client_write(command).await {
+            Ok(done) => Written::Applied { answer: done.data, index: done.log_id.index },
+            Err(RaftError::APIError(ClientWriteError::ForwardToLeader(to))) => {
+                Written::NotLeader(to.leader_id.map(NodeId))
+            }
+            Err(error) => Written::Unknown(error.to_string()),
+        }
+    }
+
+    /// Lets a node follow the log without a vote.
+    pub async fn add_learner(&self, id: NodeId, address: &str) -> Result<()> {
+        let peer = Peer { address: address.to_owned() };
+        let added = self.raft.add_learner(id.0, peer, false).await;
+        added.map(|_| ()).map_err(|e| ClusterError::Unavailable(e.to_string()))
+    }
+
+    /// Gives learners a vote.
+    pub async fn add_voters(&self, ids: &BTreeSet<NodeId>) -> Result<()> {
+        let change = ChangeMembers::AddVoterIds(ids.iter().map(|id| id.0).collect());
+        let changed = self.raft.change_membership(change, true).await;
+        changed.map(|_| ()).map_err(|e| ClusterError::Unavailable(e.to_string()))
+    }
+
+    /// Hands one of Raft's own calls to it.
+    pub async fn handle(
+        &self,
+        method: Method,
+        payload: &[u8],
+    ) -> std::result::Result<Bytes, Status> {
+        match method {
+            Method::AppendEntries => reply(self.raft.append_entries(read(payload)?).await),
+            Method::Vote => reply(self.raft.vote(read(payload)?).await),
+            Method::PreVote => reply(self.raft.pre_vote(read(payload)?).await),
+            Method::InstallSnapshot => {
+                let sent: SnapshotMessage = read(payload)?;
+                let data = std::io::Cursor::new(sent.image);
+                let snapshot = Snapshot { meta: sent.meta, snapshot: data };
+                reply(self.raft.install_full_snapshot(sent.vote, snapshot).await)
+            }
+            other => Err(Status::internal(format!("{other:?} is not Raft's call"))),
+        }
+    }
+
+    /// Ends with the reason when the node's Raft log or state machine failed: the process must
+    /// end. Never ends otherwise.
+    pub async fn fatal(&self) -> String {
+        let mut disk = self.fatal.subscribe();
+        tokio::select! {
+            biased;
+            failed = disk.wait_for(Option::is_some) => match failed {
+                Ok(reason) => reason.clone().unwrap_or_default(),
+                Err(_) => std::future::pending().await,
+            },
+            reason = self.stopped() => reason,
+        }
+    }
+
+    async fn stopped(&self) -> String {
+        let mut metrics = self.raft.metrics();
+        loop {
+            match metrics.borrow_watched().running_state.clone() {
+                Ok(()) | Err(Fatal::Stopped) => {}
+                Err(fatal) => return fatal.to_string(),
+            }
+            if metrics.changed().await.is_err() {
+                return std::future::pending().await;
+            }
+        }
+    }
+
+    /// Stops Raft and makes the cache durable.
+    pub async fn shutdown(&self) {
+        if let Err(error) = self.raft.shutdown().await {
+            tracing::warn!(%error, "Raft did not stop cleanly");
+        }
+        if let Err(error) = self.machine.flush() {
+            tracing::warn!(%error, "the cache of the applied state is not flushed");
+        }
+    }
+}
+
+fn read<T: DeserializeOwned>(payload: &[u8]) -> std::result::Result<T, Status> {
+    wire::decode(payload).map(|(_, message)| message)
+}
+
+fn reply<T: Serialize, E: std::fmt::Display>(
+    answer: std::result::Result<T, E>,
+) -> std::result::Result<Bytes, Status> {
+    let answer = answer.map_err(|e| Status::unavailable(e.to_string()))?;
+    wire::encode(wire::ANYONE, &answer)
+}

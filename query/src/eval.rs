@@ -1,0 +1,346 @@
+//! Evaluation of a plan over what was selected: pure computation, a series at a time.
+//!
+//! Every vector expression *streams rows*: one series with its value at each step of the grid. A
+//! function maps rows, an aggregation folds them into dense accumulators, and only what needs all
+//! series at once (joins, sorting, topk) collects them into a [`Matrix`].
+
+mod absent;
+mod accumulators;
+mod aggregate;
+mod binary;
+mod calls;
+mod groups;
+mod histogram;
+mod join;
+mod kernels;
+mod labels;
+mod matrix;
+mod ranges;
+mod row;
+mod scalars;
+mod selection;
+mod selectors;
+mod sets;
+mod sorting;
+mod windows;
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use smallvec::SmallVec;
+
+use crate::annotations::Annotations;
+use crate::dictionary::{Interner, NameId, PairId};
+use crate::error::QueryError;
+use crate::functions::{Kind, Window};
+use crate::plan::{Grid, Plan, QueryKind, too_many_samples};
+use crate::queryable::SeriesSet;
+use crate::result::{QueryResult, ResultValue};
+use crate::syntax::{BinaryOp, Expr, ExprKind, Type};
+pub(crate) use matrix::{LabelTable, Matrix};
+pub(crate) use row::{ABSENT, is_present};
+pub(crate) use scalars::Scalar;
+
+/// Labels that name the metric, not the series: dropped by whatever makes a new metric.
+const METADATA_LABELS: [&str; 3] = ["__name__", "__type__", "__unit__"];
+
+pub(crate) const SAME_LABELSET: &str = "vector cannot contain metrics with the same labelset";
+
+/// The label ids of one row; on the stack for usual series.
+pub(crate) type RowLabels = SmallVec<[PairId; 16]>;
+
+/// One series over all steps. The values are the consumer's to change.
+pub(crate) struct Row<'r> {
+    /// In order of the names.
+    pub labels: &'r [PairId],
+    /// Whether the metric's name is to be dropped at the end.
+    pub drop_name: bool,
+    /// One a step; [`ABSENT`] where there is none.
+    pub values: &'r mut [f64],
+}
+
+/// Consumer of rows.
+pub(crate) type Sink<'s> = dyn FnMut(&mut Run<'_>, Row<'_>) -> Result<(), QueryError> + 's;
+
+/// One evaluation.
+pub(crate) struct Run<'q> {
+    pub plan: &'q Plan,
+    sets: &'q [SeriesSet],
+    pub names: Interner,
+    pub notes: Annotations,
+    cancel: &'q AtomicBool,
+    /// Samples held in matrices and accumulators.
+    live: usize,
+    metadata: [NameId; 3],
+}
+
+/// Evaluates a plan over the answers to its requests, in their order.
+pub(crate) fn evaluate(
+    plan: &Plan,
+    sets: &[SeriesSet],
+    mut names: Interner,
+    cancel: &AtomicBool,
+) -> Result<QueryResult, QueryError> {
+    let metadata = METADATA_LABELS.map(|name| names.intern_name(name));
+    let notes = Annotations::default();
+    let mut run = Run { plan, sets, names, notes, cancel, live: 0, metadata };
+    for warning in sets.iter().flat_map(|set| &set.warnings) {
+        run.notes.pass_on(warning);
+    }
+    let value = run.root()?;
+    let (warnings, infos) = run.notes.into_texts();
+    Ok(QueryResult { value, names: run.names, warnings, infos })
+}
+
+impl Run<'_> {
+    fn root(&mut self) -> Result<ResultValue, QueryError> {
+        let (expr, grid) = (&self.plan.expr, self.plan.grid);
+        match (expr.value_type(), self.plan.kind) {
+            (Type::String, _) => {
+                let text = self.bytes(expr)?;
+                let value = String::from_utf8_lossy(text).into_owned();
+                Ok(ResultValue::String { time_ms: grid.start_ms, value })
+            }
+            (Type::Scalar, QueryKind::Instant) => {
+                let value = self.scalar(expr, grid)?.at(0);
+                Ok(ResultValue::Scalar { time_ms: grid.start_ms, value })
+            }
+            (Type::Scalar, QueryKind::Range) => {
+                let scalar = self.scalar(expr, grid)?;
+                let mut matrix = Matrix::new(grid.count);
+                let mut values: Vec<f64> = (0..grid.count).map(|i| scalar.at(i)).collect();
+                matrix.push(Row { labels: &[], drop_name: false, values: &mut values });
+                Ok(ResultValue::Matrix { grid, matrix })
+            }
+            (Type::Vector, kind) => {
+                let mut matrix = self.collect(expr, grid)?;
+                matrix = self.drop_names(matrix)?;
+                if kind == QueryKind::Instant {
+                    return Ok(ResultValue::Vector { time_ms: grid.start_ms, matrix });
+                }
+                matrix.sort_by_labels(&self.names);
+                Ok(ResultValue::Matrix { grid, matrix })
+            }
+            (Type::Matrix, _) => self.root_ranges(expr, grid),
+        }
+    }
+
+    /// Streams the rows of a vector expression.
+    pub(crate) fn stream(
+        &mut self,
+        expr: &Expr,
+        grid: Grid,
+        sink: &mut Sink<'_>,
+    ) -> Result<(), QueryError> {
+        self.check_cancel()?;
+        if expr.invariant && grid.count > 1 {
+            return self.stream_invariant(expr, grid, sink);
+        }
+        if self.may_collide(expr) {
+            let mut matrix = Matrix::new(grid.count);
+            self.stream_node(expr, grid, &mut |run, row| run.keep(&mut matrix, row))?;
+            let matrix = self.merged(matrix)?;
+            return self.forward(matrix, sink);
+        }
+        self.stream_node(expr, grid, sink)
+    }
+
+    /// Evaluates what is the same at every step once, and repeats it.
+    fn stream_invariant(
+        &mut self,
+        expr: &Expr,
+        grid: Grid,
+        sink: &mut Sink<'_>,
+    ) -> Result<(), QueryError> {
+        self.check_row(grid)?;
+        let mut values = vec![ABSENT; grid.count];
+        self.stream(expr, Grid::instant(grid.start_ms), &mut |run, row| {
+            values.fill(row.values[0]);
+            sink(run, Row { labels: row.labels, drop_name: row.drop_name, values: &mut values })
+        })
+    }
+
+    fn stream_node(
+        &mut self,
+        expr: &Expr,
+        grid: Grid,
+        sink: &mut Sink<'_>,
+    ) -> Result<(), QueryError> {
+        match &expr.kind {
+            ExprKind::Paren(inner) => self.stream(inner, grid, sink),
+            ExprKind::Selector(selector) => self.selector_rows(selector, grid, sink),
+            ExprKind::Unary { negative: false, expr } => self.stream(expr, grid, sink),
+            ExprKind::Unary { negative: true, expr } => self.map(expr, grid, |v| -v, sink),
+            ExprKind::Binary { .. } => self.binary_rows(expr, grid, sink),
+            ExprKind::Aggregate { .. } => self.aggregate_rows(expr, grid, sink),
+            ExprKind::Call { function, args } => self.call_rows(expr, function, args, grid, sink),
+            _ => Err(QueryError::execution("the expression is no instant vector")),
+        }
+    }
+
+    /// Whether the rows of this node may have equal labels, so that they must be merged.
+    fn may_collide(&self, expr: &Expr) -> bool {
+        let drops_at_once = !self.plan.options.delayed_name_removal;
+        match &expr.kind {
+            ExprKind::Call { function, args } => match function.kind {
+                Kind::LabelReplace | Kind::LabelJoin => true,
+                Kind::Window(window) => {
+                    drops_at_once
+                        && !window.keeps_name()
+                        && !has_one_name(&args[window.range_argument()])
+                }
+                Kind::Math(_)
+                | Kind::Date(_)
+                | Kind::Clamp
+                | Kind::ClampMin
+                | Kind::ClampMax
+                | Kind::Round
+                | Kind::Timestamp => {
+                    drops_at_once && args.first().is_some_and(|arg| !has_one_name(arg))
+                }
+                _ => false,
+            },
+            ExprKind::Unary { negative: true, expr } => drops_at_once && !has_one_name(expr),
+            ExprKind::Binary { op: BinaryOp::Or, .. } => true,
+            ExprKind::Binary { lhs, rhs, .. } => {
+                let scalar = |side: &Expr| side.value_type() == Type::Scalar;
+                drops_at_once
+                    && ((scalar(lhs) && !has_one_name(rhs)) || (scalar(rhs) && !has_one_name(lhs)))
+            }
+            _ => false,
+        }
+    }
+
+    /// All rows of an expression.
+    pub(crate) fn collect(&mut self, expr: &Expr, grid: Grid) -> Result<Matrix, QueryError> {
+        let mut matrix = Matrix::new(grid.count);
+        self.stream(expr, grid, &mut |run, row| run.keep(&mut matrix, row))?;
+        Ok(matrix)
+    }
+
+    /// Copies a row into a matrix, within the budget.
+    pub(crate) fn keep(&mut self, matrix: &mut Matrix, row: Row<'_>) -> Result<(), QueryError> {
+        self.charge(row.values.len())?;
+        matrix.push(row);
+        Ok(())
+    }
+
+    /// Streams the rows of a matrix and gives its memory back.
+    pub(crate) fn forward(
+        &mut self,
+        mut matrix: Matrix,
+        sink: &mut Sink<'_>,
+    ) -> Result<(), QueryError> {
+        self.release(&matrix);
+        for index in 0..matrix.len() {
+            if matrix.values(index).iter().any(|v| is_present(*v)) {
+                sink(self, matrix.row(index))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Merges rows of equal labels; an error where two have a value at one step.
+    pub(crate) fn merged(&mut self, matrix: Matrix) -> Result<Matrix, QueryError> {
+        matrix.merge_equal_labels().map_err(|_| QueryError::execution(SAME_LABELSET))
+    }
+
+    /// Drops the names that were marked, at the end of the query.
+    fn drop_names(&mut self, matrix: Matrix) -> Result<Matrix, QueryError> {
+        let mut out = Matrix::new(matrix.steps());
+        let mut matrix = matrix;
+        for index in 0..matrix.len() {
+            let row = matrix.row(index);
+            if !row.drop_name {
+                out.push(row);
+                continue;
+            }
+            let labels = self.without_metadata(row.labels);
+            out.push(Row { labels: &labels, drop_name: false, values: row.values });
+        }
+        self.merged(out)
+    }
+
+    /// Sends a row on whose metric is a new one: its name is dropped now or marked.
+    pub(crate) fn emit_renamed(
+        &mut self,
+        row: Row<'_>,
+        sink: &mut Sink<'_>,
+    ) -> Result<(), QueryError> {
+        if self.plan.options.delayed_name_removal {
+            return sink(self, Row { drop_name: true, ..row });
+        }
+        let labels = self.without_metadata(row.labels);
+        sink(self, Row { labels: &labels, drop_name: false, values: row.values })
+    }
+
+    /// Labels without name, type and unit of the metric.
+    pub(crate) fn without_metadata(&self, labels: &[PairId]) -> RowLabels {
+        let kept = labels.iter().copied();
+        kept.filter(|pair| !self.is_metadata(self.names.name_of(*pair))).collect()
+    }
+
+    /// Whether a label is about the metric and not the series.
+    pub(crate) fn is_metadata(&self, name: NameId) -> bool {
+        self.metadata.contains(&name)
+    }
+
+    /// The metric's name of a row, or "".
+    pub(crate) fn metric_name(&self, labels: &[PairId]) -> &str {
+        let name = labels.iter().find(|pair| self.names.name_of(**pair) == self.metadata[0]);
+        name.map_or("", |pair| self.names.value(*pair))
+    }
+
+    /// Fails once the caller has raised the flag.
+    pub(crate) fn check_cancel(&self) -> Result<(), QueryError> {
+        if self.cancel.load(Ordering::Relaxed) { Err(QueryError::Canceled) } else { Ok(()) }
+    }
+
+    /// Counts samples that are now held.
+    pub(crate) fn charge(&mut self, samples: usize) -> Result<(), QueryError> {
+        self.live = self.live.saturating_add(samples);
+        self.check_samples(0)
+    }
+
+    /// Fails if holding `more` samples would cross the limit.
+    pub(crate) fn check_samples(&self, more: usize) -> Result<(), QueryError> {
+        let samples_max = self.plan.options.samples_max;
+        if self.live.saturating_add(more) > samples_max {
+            return Err(too_many_samples(samples_max));
+        }
+        Ok(())
+    }
+
+    /// Fails if not even one row of this grid can be held.
+    pub(crate) fn check_row(&self, grid: Grid) -> Result<(), QueryError> {
+        self.check_samples(grid.count)
+    }
+
+    /// Counts samples that are no longer held.
+    pub(crate) fn release(&mut self, matrix: &Matrix) {
+        self.live = self.live.saturating_sub(matrix.samples());
+    }
+}
+
+/// Whether all series of an expression have one metric name, so that dropping it joins none.
+fn has_one_name(expr: &Expr) -> bool {
+    match &expr.kind {
+        ExprKind::Selector(selector) | ExprKind::Range { selector, .. } => {
+            selector.metric_name().is_some()
+        }
+        ExprKind::Paren(expr) | ExprKind::Unary { expr, .. } | ExprKind::Subquery { expr, .. } => {
+            has_one_name(expr)
+        }
+        ExprKind::Aggregate { labels, without, op, .. } => {
+            let kept = !without && labels.iter().any(|l| METADATA_LABELS.contains(&l.as_str()));
+            !kept && op.param_type() != Some(Type::Scalar)
+        }
+        ExprKind::Call { function, args } => match function.kind {
+            Kind::Window(Window::Quantile) => has_one_name(&args[1]),
+            Kind::Window(_) | Kind::Math(_) | Kind::Clamp | Kind::Round => {
+                args.first().is_some_and(has_one_name)
+            }
+            _ => false,
+        },
+        _ => false,
+    }
+}

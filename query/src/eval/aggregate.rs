@@ -1,0 +1,70 @@
+//! Aggregations: those that fold stream their rows into dense accumulators; the others are in
+//! `selection`.
+
+use super::accumulators::Accumulators;
+use super::groups::{Groups, Keying};
+use super::{ABSENT, Row, Run, Sink, is_present};
+use crate::error::QueryError;
+use crate::plan::Grid;
+use crate::syntax::{AggregateOp, Expr, ExprKind};
+
+/// An aggregation's parts.
+pub(super) struct Aggregation<'e> {
+    pub op: AggregateOp,
+    pub expr: &'e Expr,
+    pub param: Option<&'e Expr>,
+    pub labels: &'e [String],
+    pub without: bool,
+}
+
+impl Run<'_> {
+    pub(super) fn aggregate_rows(
+        &mut self,
+        expr: &Expr,
+        grid: Grid,
+        sink: &mut Sink<'_>,
+    ) -> Result<(), QueryError> {
+        let ExprKind::Aggregate { op, expr, param, labels, without } = &expr.kind else {
+            return Err(QueryError::execution("the expression is no aggregation"));
+        };
+        let aggregation =
+            Aggregation { op: *op, expr, param: param.as_deref(), labels, without: *without };
+        match Accumulators::new(*op) {
+            Some(accumulators) => self.fold(aggregation, accumulators, grid, sink),
+            None => self.select_rows(aggregation, grid, sink),
+        }
+    }
+
+    fn fold(
+        &mut self,
+        aggregation: Aggregation<'_>,
+        mut accumulators: Accumulators,
+        grid: Grid,
+        sink: &mut Sink<'_>,
+    ) -> Result<(), QueryError> {
+        let keying = Keying::new(self, aggregation.labels, aggregation.without);
+        let mut groups = Groups::default();
+        let mut drop_name: Vec<bool> = Vec::new();
+        self.stream(aggregation.expr, grid, &mut |run, row| {
+            let (group, new) = groups.number(keying.key(run, row.labels));
+            if new {
+                run.charge(grid.count)?;
+                accumulators.grow(grid.count);
+                drop_name.push(false);
+            }
+            drop_name[group] |= row.drop_name;
+            accumulators.add(group, row.values);
+            Ok(())
+        })?;
+        let mut values = vec![ABSENT; grid.count];
+        for (group, drop_name) in drop_name.iter().enumerate() {
+            accumulators.finish(group, &mut values);
+            if values.iter().any(|v| is_present(*v)) {
+                let labels = groups.labels.get(group);
+                sink(self, Row { labels, drop_name: *drop_name, values: &mut values })?;
+            }
+        }
+        self.live = self.live.saturating_sub(groups.len() * grid.count);
+        Ok(())
+    }
+}

@@ -1,0 +1,198 @@
+//! Arithmetic and comparison of two vectors: one hash join for all steps, on label ids.
+
+use super::binary::Operation;
+use super::groups::{Groups, Keying, NameSet};
+use super::labels::with_label;
+use super::{ABSENT, Matrix, Row, RowLabels, Run, Sink, is_present};
+use crate::dictionary::{NameId, PairId};
+use crate::error::QueryError;
+use crate::plan::Grid;
+use crate::syntax::{Cardinality, Expr, Matching};
+
+const MANY_TO_ONE: &str = "multiple matches for labels: many-to-one matching must be explicit \
+                           (group_left/group_right)";
+const NOT_UNIQUE: &str = "multiple matches for labels: grouping labels must ensure unique matches";
+
+/// A join; `many` is the left side, or the right under `group_right`.
+struct Join<'m> {
+    operation: Operation,
+    matching: &'m Matching,
+    keying: Keying,
+    include: Vec<NameId>,
+    many: Matrix,
+    one: Matrix,
+}
+
+impl Run<'_> {
+    pub(super) fn join_rows(
+        &mut self,
+        operation: Operation,
+        lhs: &Expr,
+        rhs: &Expr,
+        matching: &Matching,
+        grid: Grid,
+        sink: &mut Sink<'_>,
+    ) -> Result<(), QueryError> {
+        let (left, right) = (self.collect(lhs, grid)?, self.collect(rhs, grid)?);
+        if left.len() == 0 || right.len() == 0 {
+            self.release(&left);
+            self.release(&right);
+            return Ok(());
+        }
+        let swapped = matching.cardinality == Cardinality::OneToMany;
+        let (many, one) = if swapped { (right, left) } else { (left, right) };
+        let keying = Keying::new(self, &matching.labels, !matching.on);
+        let include = matching.include.iter().map(|name| self.names.intern_name(name)).collect();
+        let join = Join { operation, matching, keying, include, many, one };
+        let out = self.join(&join, grid)?;
+        self.release(&join.many);
+        self.release(&join.one);
+        let out = out.merge_equal_labels().map_err(|_| QueryError::execution(NOT_UNIQUE))?;
+        self.forward(out, sink)
+    }
+
+    fn join(&mut self, join: &Join<'_>, grid: Grid) -> Result<Matrix, QueryError> {
+        let mut groups = Groups::default();
+        let ones = self.members(&mut groups, join, &join.one);
+        let many = self.members(&mut groups, join, &join.many);
+        let many_present = steps_present(&join.many);
+        let mut out = Matrix::new(grid.count);
+        for group in 0..groups.len() {
+            self.check_cancel()?;
+            let none: &[usize] = &[];
+            let ones = ones.get(group).map_or(none, Vec::as_slice);
+            let many = many.get(group).map_or(none, Vec::as_slice);
+            self.check_unique_one(join, &groups, group, ones, &many_present)?;
+            if join.matching.cardinality == Cardinality::OneToOne {
+                check_unique_many(join, many, ones)?;
+            }
+            for (many, one) in many.iter().flat_map(|m| ones.iter().map(move |o| (*m, *o))) {
+                self.join_pair(join, many, one, &mut out)?;
+            }
+        }
+        Ok(out)
+    }
+
+    /// Series of each group.
+    fn members(&self, groups: &mut Groups, join: &Join<'_>, matrix: &Matrix) -> Vec<Vec<usize>> {
+        let mut members: Vec<Vec<usize>> = vec![Vec::new(); groups.len()];
+        for index in 0..matrix.len() {
+            let key = join.keying.key(self, matrix.labels(index));
+            let (group, new) = groups.number(key);
+            if new {
+                members.push(Vec::new());
+            }
+            members[group].push(index);
+        }
+        members
+    }
+
+    /// At no step may two series of the `one` side have the same key.
+    fn check_unique_one(
+        &self,
+        join: &Join<'_>,
+        groups: &Groups,
+        group: usize,
+        ones: &[usize],
+        many_present: &[bool],
+    ) -> Result<(), QueryError> {
+        if ones.len() < 2 {
+            return Ok(());
+        }
+        for step in (0..join.one.steps()).filter(|step| many_present[*step]) {
+            let mut present = ones.iter().filter(|one| is_present(join.one.at(**one, step)));
+            if let (Some(first), Some(second)) = (present.next(), present.next()) {
+                let swapped = join.matching.cardinality == Cardinality::OneToMany;
+                let side = if swapped { "left" } else { "right" };
+                let mut two = [first, second].map(|i| self.label_text(join.one.labels(*i)));
+                two.sort();
+                return Err(QueryError::execution(format!(
+                    "found duplicate series for the match group {} on the {side} hand-side of \
+                     the operation: [{}, {}];many-to-many matching not allowed: matching labels \
+                     must be unique on one side",
+                    self.label_text(groups.labels.get(group)),
+                    two[0],
+                    two[1]
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    fn join_pair(
+        &mut self,
+        join: &Join<'_>,
+        many: usize,
+        one: usize,
+        out: &mut Matrix,
+    ) -> Result<(), QueryError> {
+        let swapped = join.matching.cardinality == Cardinality::OneToMany;
+        let mut values = vec![ABSENT; out.steps()];
+        let mut any = false;
+        for (step, slot) in values.iter_mut().enumerate() {
+            let (m, o) = (join.many.at(many, step), join.one.at(one, step));
+            if is_present(m) && is_present(o) {
+                let (a, b) = if swapped { (o, m) } else { (m, o) };
+                // A filter lets the left side's value through, whichever side is many.
+                *slot = join.operation.apply(a, b, a);
+                any |= is_present(*slot);
+            }
+        }
+        if !any {
+            return Ok(());
+        }
+        let labels = self.joined_labels(join, many, one);
+        let delayed = self.plan.options.delayed_name_removal;
+        let drop_name = delayed && join.operation.returns_bool;
+        self.keep(out, Row { labels: &labels, drop_name, values: &mut values })
+    }
+
+    /// Labels of the result of two series.
+    fn joined_labels(&self, join: &Join<'_>, many: usize, one: usize) -> RowLabels {
+        let (many, one) = (join.many.labels(many), join.one.labels(one));
+        let delayed = self.plan.options.delayed_name_removal;
+        let renames =
+            !join.operation.op.is_comparison() || (join.operation.returns_bool && !delayed);
+        let mut labels: RowLabels = if renames { self.without_metadata(many) } else { many.into() };
+        if join.matching.cardinality == Cardinality::OneToOne {
+            let (names, on) = (&join.keying.names, join.matching.on);
+            labels.retain(|pair| self.stays(*pair, names, on));
+        }
+        for name in &join.include {
+            let pair = one.iter().copied().find(|pair| self.names.name_of(*pair) == *name);
+            labels = with_label(self, &labels, *name, pair);
+        }
+        labels
+    }
+
+    fn stays(&self, pair: PairId, names: &NameSet, on: bool) -> bool {
+        names.contains(self.names.name_of(pair)) == on
+    }
+}
+
+/// At which steps a matrix has any value.
+fn steps_present(matrix: &Matrix) -> Vec<bool> {
+    let mut present = vec![false; matrix.steps()];
+    for index in 0..matrix.len() {
+        for (slot, value) in present.iter_mut().zip(matrix.values(index)) {
+            *slot |= is_present(*value);
+        }
+    }
+    present
+}
+
+/// One to one: at no step may two series of the left side find a partner under the same key.
+fn check_unique_many(join: &Join<'_>, many: &[usize], ones: &[usize]) -> Result<(), QueryError> {
+    if many.len() < 2 {
+        return Ok(());
+    }
+    let present = |matrix: &Matrix, members: &[usize], step: usize| {
+        members.iter().filter(|m| is_present(matrix.at(**m, step))).count()
+    };
+    for step in 0..join.many.steps() {
+        if present(&join.many, many, step) > 1 && present(&join.one, ones, step) > 0 {
+            return Err(QueryError::execution(MANY_TO_ONE));
+        }
+    }
+    Ok(())
+}

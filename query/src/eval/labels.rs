@@ -1,0 +1,145 @@
+//! label_replace and label_join, and label sets with one label changed.
+
+use proto::FixedMap;
+use regex::{Regex, RegexBuilder};
+
+use super::{Row, RowLabels, Run, Sink};
+use crate::dictionary::{NameId, PairId};
+use crate::error::QueryError;
+use crate::plan::Grid;
+use crate::syntax::{Expr, quote};
+
+/// `labels` with the label `name` set to `pair`, or removed.
+pub(super) fn with_label(
+    run: &Run<'_>,
+    labels: &[PairId],
+    name: NameId,
+    pair: Option<PairId>,
+) -> RowLabels {
+    let mut out: RowLabels =
+        labels.iter().copied().filter(|p| run.names.name_of(*p) != name).collect();
+    if let Some(pair) = pair {
+        let text = run.names.name(name);
+        let after = |p: &PairId| run.names.name(run.names.name_of(*p)) > text;
+        let at = out.iter().position(after).unwrap_or(out.len());
+        out.insert(at, pair);
+    }
+    out
+}
+
+impl Run<'_> {
+    /// Pair of a label, if the row has it.
+    fn pair_of(&self, labels: &[PairId], name: NameId) -> Option<PairId> {
+        labels.iter().copied().find(|pair| self.names.name_of(*pair) == name)
+    }
+
+    /// Labels as messages show them: all in braces, the name included.
+    pub(super) fn label_text(&self, labels: &[PairId]) -> String {
+        let parts = labels.iter().map(|pair| {
+            let (name, value) = self.names.pair(*pair);
+            format!("{name}={}", quote(value.as_bytes()))
+        });
+        format!("{{{}}}", parts.collect::<Vec<_>>().join(", "))
+    }
+
+    /// label_replace(v, destination, replacement, source, regex), memoised by source value.
+    pub(super) fn label_replace(
+        &mut self,
+        args: &[Expr],
+        grid: Grid,
+        sink: &mut Sink<'_>,
+    ) -> Result<(), QueryError> {
+        let (destination, replacement) = (self.text(&args[1])?, self.text(&args[2])?);
+        let (source, pattern) = (self.text(&args[3])?, self.text(&args[4])?);
+        let regex = anchored(pattern)?;
+        if destination.is_empty() {
+            return Err(invalid_destination("label_replace", destination));
+        }
+        let source = self.names.intern_name(source);
+        let target = self.names.intern_name(destination);
+        let names_metric = destination == proto::labels::METRIC_NAME;
+        let mut replaced: FixedMap<Option<PairId>, Option<Option<PairId>>> = FixedMap::default();
+        self.stream(&args[0], grid, &mut |run, row| {
+            let from = run.pair_of(row.labels, source);
+            let change = match replaced.get(&from) {
+                Some(change) => *change,
+                None => {
+                    let change = run.replacement(&regex, from, replacement, target);
+                    replaced.insert(from, change);
+                    change
+                }
+            };
+            let Some(pair) = change else { return sink(run, row) };
+            let labels = with_label(run, row.labels, target, pair);
+            let drop_name = row.drop_name && !names_metric;
+            sink(run, Row { labels: &labels, drop_name, values: row.values })
+        })
+    }
+
+    /// What the destination becomes (`None`: no such label); `None` if nothing matches.
+    fn replacement(
+        &mut self,
+        regex: &Regex,
+        from: Option<PairId>,
+        replacement: &str,
+        target: NameId,
+    ) -> Option<Option<PairId>> {
+        let value = from.map_or("", |pair| self.names.value(pair));
+        let captures = regex.captures(value)?;
+        let mut text = String::new();
+        captures.expand(replacement, &mut text);
+        drop(captures);
+        Some((!text.is_empty()).then(|| self.names.intern_value(target, &text)))
+    }
+
+    /// label_join(v, destination, separator, source, …).
+    pub(super) fn label_join(
+        &mut self,
+        args: &[Expr],
+        grid: Grid,
+        sink: &mut Sink<'_>,
+    ) -> Result<(), QueryError> {
+        let (destination, separator) = (self.text(&args[1])?, self.text(&args[2])?);
+        if destination.is_empty() {
+            return Err(invalid_destination("label_join", destination));
+        }
+        let mut sources = Vec::new();
+        for arg in &args[3..] {
+            let name = self.text(arg)?;
+            if name.is_empty() {
+                let text = "invalid source label name in label_join(): ";
+                return Err(QueryError::execution(text));
+            }
+            sources.push(self.names.intern_name(name));
+        }
+        let target = self.names.intern_name(destination);
+        let names_metric = destination == proto::labels::METRIC_NAME;
+        self.stream(&args[0], grid, &mut |run, row| {
+            let values = sources.iter().map(|name| {
+                run.pair_of(row.labels, *name).map_or("", |pair| run.names.value(pair))
+            });
+            let text = values.collect::<Vec<_>>().join(separator);
+            let pair = (!text.is_empty()).then(|| run.names.intern_value(target, &text));
+            let labels = with_label(run, row.labels, target, pair);
+            let drop_name = row.drop_name && !names_metric;
+            sink(run, Row { labels: &labels, drop_name, values: row.values })
+        })
+    }
+}
+
+fn anchored(pattern: &str) -> Result<Regex, QueryError> {
+    let invalid = |_| {
+        let text = format!("invalid regular expression in label_replace(): {pattern}");
+        QueryError::execution(text)
+    };
+    // The pattern must be valid alone: "a)(b" would become valid inside of the anchors.
+    Regex::new(pattern).map_err(invalid)?;
+    RegexBuilder::new(&format!("^(?s:{pattern})$"))
+        .size_limit(proto::matcher::REGEX_BYTES_MAX)
+        .build()
+        .map_err(invalid)
+}
+
+fn invalid_destination(function: &str, name: &str) -> QueryError {
+    QueryError::execution(format!("invalid destination label name in {function}(): {name}"))
+}

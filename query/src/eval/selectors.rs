@@ -1,0 +1,80 @@
+//! Instant selectors: the latest sample within the lookback, at each step.
+
+use super::windows::Windows;
+use super::{ABSENT, Row, Run, Sink, is_present};
+use crate::error::QueryError;
+use crate::plan::Grid;
+use crate::queryable::{Columns, SeriesSet};
+use crate::syntax::{Selector, TimeShift};
+
+impl<'q> Run<'q> {
+    /// What was selected for a selector.
+    pub(super) fn selected(&self, selector: &Selector) -> &'q SeriesSet {
+        &self.sets[self.plan.request_of(selector)]
+    }
+
+    /// Windows of this width at the steps of a grid, moved by `offset` and `@`.
+    pub(super) fn windows(&self, shift: &TimeShift, grid: Grid, width: i64) -> Windows {
+        let step = if shift.at.is_some() { 0 } else { grid.step_ms };
+        let first_end = self.plan.shifted(shift, grid.start_ms);
+        Windows { first_end, step, count: grid.count, width }
+    }
+
+    /// Rows of an instant selector.
+    pub(super) fn selector_rows(
+        &mut self,
+        selector: &Selector,
+        grid: Grid,
+        sink: &mut Sink<'_>,
+    ) -> Result<(), QueryError> {
+        self.instant_rows(selector, grid, |_, value| value, sink)
+    }
+
+    /// Rows of `pick(timestamp, value)` of the samples that an instant selector finds.
+    pub(super) fn instant_rows(
+        &mut self,
+        selector: &Selector,
+        grid: Grid,
+        pick: fn(i64, f64) -> f64,
+        sink: &mut Sink<'_>,
+    ) -> Result<(), QueryError> {
+        self.check_row(grid)?;
+        let windows = self.windows(&selector.shift, grid, self.plan.options.lookback_ms);
+        let (start, end) = (windows.start(0).saturating_add(1), windows.last_end());
+        let mut columns = Columns::default();
+        let mut values = vec![ABSENT; grid.count];
+        for batch in &self.selected(selector).batches {
+            for index in 0..batch.len() {
+                self.check_cancel()?;
+                columns.clear();
+                batch.read(index, start, end, &mut columns)?;
+                self.check_samples(columns.len())?;
+                if latest(&columns, &windows, pick, &mut values) {
+                    let labels = batch.labels(index);
+                    sink(self, Row { labels, drop_name: false, values: &mut values })?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Fills `out` with the latest sample of each window; whether there is any.
+fn latest(
+    columns: &Columns,
+    windows: &Windows,
+    pick: fn(i64, f64) -> f64,
+    out: &mut [f64],
+) -> bool {
+    out.fill(ABSENT);
+    let mut any = false;
+    windows.sweep(&columns.timestamps, |step, range| {
+        let last = range.end - 1;
+        let value = columns.values[last];
+        if is_present(value) {
+            out[step] = pick(columns.timestamps[last], value);
+            any = true;
+        }
+    });
+    any
+}

@@ -1,0 +1,155 @@
+//! Answers as the `data` object of Prometheus' HTTP API, written straight from the columns.
+
+use std::io::{self, Write};
+
+use crate::numbers::{write_integer, write_plain, write_sample};
+use crate::result::{QueryResult, ResultType};
+
+/// Bytes that are gathered before they are handed to the writer.
+const FLUSH_BYTES: usize = 64 << 10;
+
+/// Writes `{"resultType":…,"result":…}`.
+pub fn write_data(result: &QueryResult, out: &mut impl Write) -> io::Result<()> {
+    let mut buffer = Vec::new();
+    buffer.extend_from_slice(b"{\"resultType\":\"");
+    buffer.extend_from_slice(result.result_type().name().as_bytes());
+    buffer.extend_from_slice(b"\",\"result\":");
+    match result.result_type() {
+        ResultType::Scalar | ResultType::String => write_pair(result, &mut buffer),
+        ResultType::Vector | ResultType::Matrix => write_series(result, &mut buffer, out)?,
+    }
+    buffer.push(b'}');
+    out.write_all(&buffer)
+}
+
+/// The `data` object as bytes.
+pub fn data(result: &QueryResult) -> Vec<u8> {
+    let mut out = Vec::new();
+    write_data(result, &mut out).expect("writing to memory does not fail");
+    out
+}
+
+/// Writes a JSON array of texts, such as warnings.
+pub fn write_texts(texts: &[String], out: &mut Vec<u8>) {
+    out.push(b'[');
+    for (index, text) in texts.iter().enumerate() {
+        if index > 0 {
+            out.push(b',');
+        }
+        write_text(text, out);
+    }
+    out.push(b']');
+}
+
+/// A bare `[time,"value"]`.
+fn write_pair(result: &QueryResult, out: &mut Vec<u8>) {
+    out.push(b'[');
+    if let Some((time, value)) = result.scalar() {
+        write_plain(out, time as f64 / 1000.0);
+        out.extend_from_slice(b",\"");
+        write_plain(out, value);
+        out.push(b'"');
+    } else if let Some((time, value)) = result.string() {
+        write_plain(out, time as f64 / 1000.0);
+        out.push(b',');
+        write_text(value, out);
+    }
+    out.push(b']');
+}
+
+fn write_series(
+    result: &QueryResult,
+    buffer: &mut Vec<u8>,
+    out: &mut impl Write,
+) -> io::Result<()> {
+    buffer.push(b'[');
+    for index in 0..result.series_len() {
+        if index > 0 {
+            buffer.push(b',');
+        }
+        write_labels(result, index, buffer);
+        if result.result_type() == ResultType::Vector {
+            buffer.extend_from_slice(b",\"value\":");
+            result.visit_samples(index, |time, value| write_point(time, value, buffer));
+        } else {
+            write_points(result, index, buffer);
+        }
+        buffer.push(b'}');
+        if buffer.len() > FLUSH_BYTES {
+            out.write_all(buffer)?;
+            buffer.clear();
+        }
+    }
+    buffer.push(b']');
+    Ok(())
+}
+
+fn write_labels(result: &QueryResult, index: usize, out: &mut Vec<u8>) {
+    out.extend_from_slice(b"{\"metric\":{");
+    for (position, (name, value)) in result.label_pairs(index).enumerate() {
+        if position > 0 {
+            out.push(b',');
+        }
+        write_text(name, out);
+        out.push(b':');
+        write_text(value, out);
+    }
+    out.push(b'}');
+}
+
+fn write_points(result: &QueryResult, index: usize, out: &mut Vec<u8>) {
+    out.extend_from_slice(b",\"values\":[");
+    let mut first = true;
+    result.visit_samples(index, |time, value| {
+        if !std::mem::replace(&mut first, false) {
+            out.push(b',');
+        }
+        write_point(time, value, out);
+    });
+    out.push(b']');
+}
+
+fn write_point(time_ms: i64, value: f64, out: &mut Vec<u8>) {
+    out.push(b'[');
+    write_time(time_ms, out);
+    out.extend_from_slice(b",\"");
+    write_sample(out, value);
+    out.extend_from_slice(b"\"]");
+}
+
+/// Seconds, with three decimals if there are any.
+fn write_time(time_ms: i64, out: &mut Vec<u8>) {
+    if time_ms < 0 {
+        out.push(b'-');
+    }
+    let ms = time_ms.unsigned_abs();
+    write_integer(out, ms / 1000);
+    let rest = ms % 1000;
+    if rest > 0 {
+        out.push(b'.');
+        out.extend([rest / 100, rest / 10 % 10, rest % 10].map(|digit| b'0' + digit as u8));
+    }
+}
+
+fn write_text(text: &str, out: &mut Vec<u8>) {
+    out.push(b'"');
+    for byte in text.bytes() {
+        match byte {
+            b'"' => out.extend_from_slice(b"\\\""),
+            b'\\' => out.extend_from_slice(b"\\\\"),
+            b'\n' => out.extend_from_slice(b"\\n"),
+            b'\r' => out.extend_from_slice(b"\\r"),
+            b'\t' => out.extend_from_slice(b"\\t"),
+            0..0x20 => {
+                let hex = |nibble: u8| b"0123456789abcdef"[usize::from(nibble)];
+                out.extend_from_slice(b"\\u00");
+                out.extend([hex(byte >> 4), hex(byte & 15)]);
+            }
+            _ => out.push(byte),
+        }
+    }
+    out.push(b'"');
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,52 @@
+//! Tests of the JSON form.
+
+use super::*;
+use crate::memory::MemoryStore;
+use crate::{EngineOptions, Plan, QueryTimes, run};
+
+fn json(query: &str, times: QueryTimes) -> String {
+    let mut store = MemoryStore::default();
+    store.add(&[("__name__", "m"), ("l", "a\"\n\u{1}é")], &[(1_500, 0.5), (2_500, 1e21)]);
+    store.add(&[("__name__", "m"), ("l", "b")], &[(1_500, f64::INFINITY), (2_500, -2.0)]);
+    let plan = Plan::new(query, times, EngineOptions::default()).unwrap();
+    let result = futures::executor::block_on(run(&plan, &store, &Default::default())).unwrap();
+    let bytes = data(&result);
+    let parsed: Result<serde_json::Value, _> = serde_json::from_slice(&bytes);
+    assert!(parsed.is_ok(), "not JSON: {}", String::from_utf8_lossy(&bytes));
+    String::from_utf8(bytes).unwrap()
+}
+
+#[test]
+fn vectors_have_one_value() {
+    assert_eq!(
+        json("m", QueryTimes::Instant(2_500)),
+        "{\"resultType\":\"vector\",\"result\":[\
+         {\"metric\":{\"__name__\":\"m\",\"l\":\"a\\\"\\n\\u0001é\"},\
+         \"value\":[2.500,\"1e+21\"]},\
+         {\"metric\":{\"__name__\":\"m\",\"l\":\"b\"},\"value\":[2.500,\"-2\"]}]}"
+    );
+}
+
+#[test]
+fn matrices_have_values_by_step() {
+    let times = QueryTimes::Range { start_ms: 1_000, end_ms: 3_000, step_ms: 1_000 };
+    assert_eq!(
+        json("m{l=\"b\"}", times),
+        "{\"resultType\":\"matrix\",\"result\":[{\"metric\":{\"__name__\":\"m\",\"l\":\"b\"},\
+         \"values\":[[2,\"+Inf\"],[3,\"-2\"]]}]}"
+    );
+    assert_eq!(json("m > 1e30", times).matches("values").count(), 1);
+}
+
+#[test]
+fn scalars_strings_and_ranges() {
+    let at = QueryTimes::Instant(2_500);
+    assert_eq!(json("1 / 3", at), r#"{"resultType":"scalar","result":[2.5,"0.3333333333333333"]}"#);
+    assert_eq!(json("\"a\\tb\"", at), r#"{"resultType":"string","result":[2.5,"a\tb"]}"#);
+    assert_eq!(
+        json("m{l=\"b\"}[1s]", at),
+        "{\"resultType\":\"matrix\",\"result\":[{\"metric\":{\"__name__\":\"m\",\"l\":\"b\"},\
+         \"values\":[[2.500,\"-2\"]]}]}"
+    );
+    assert_eq!(json("nothing", at), r#"{"resultType":"vector","result":[]}"#);
+}

@@ -1,0 +1,152 @@
+//! Numbers as Go and Prometheus write them.
+
+/// Shortest decimal form without exponent: Go's `FormatFloat(v, 'f', -1, 64)`.
+pub fn go_float(value: f64) -> String {
+    let mut out = Vec::new();
+    write_plain(&mut out, value);
+    String::from_utf8(out).expect("digits are ASCII")
+}
+
+/// Appends the shortest decimal form without exponent.
+pub(crate) fn write_plain(out: &mut Vec<u8>, value: f64) {
+    if write_special(out, value) {
+        return;
+    }
+    let (negative, digits, point) = decimal(value);
+    if negative {
+        out.push(b'-');
+    }
+    let digits = digits.as_slice();
+    let count = digits.len() as i32;
+    if point <= 0 {
+        out.extend_from_slice(b"0.");
+        out.resize(out.len() + (-point) as usize, b'0');
+        out.extend_from_slice(digits);
+    } else if point >= count {
+        out.extend_from_slice(digits);
+        out.resize(out.len() + (point - count) as usize, b'0');
+    } else {
+        out.extend_from_slice(&digits[..point as usize]);
+        out.push(b'.');
+        out.extend_from_slice(&digits[point as usize..]);
+    }
+}
+
+/// Appends a sample's value as Prometheus' API does: without exponent, but with one below 1e-6
+/// and from 1e21 on.
+pub(crate) fn write_sample(out: &mut Vec<u8>, value: f64) {
+    let size = value.abs();
+    if value == 0.0 || !value.is_finite() || (1e-6..1e21).contains(&size) {
+        return write_plain(out, value);
+    }
+    let (negative, digits, point) = decimal(value);
+    if negative {
+        out.push(b'-');
+    }
+    out.push(digits[0]);
+    if digits.len() > 1 {
+        out.push(b'.');
+        out.extend_from_slice(&digits[1..]);
+    }
+    let exponent = point - 1;
+    out.extend_from_slice(if exponent < 0 { b"e-" } else { b"e+" });
+    let exponent = exponent.unsigned_abs();
+    if exponent < 10 {
+        out.push(b'0');
+    }
+    write_integer(out, u64::from(exponent));
+}
+
+fn write_special(out: &mut Vec<u8>, value: f64) -> bool {
+    let text: &[u8] = match value {
+        _ if value.is_nan() => b"NaN",
+        f64::INFINITY => b"+Inf",
+        f64::NEG_INFINITY => b"-Inf",
+        _ if value == 0.0 && value.is_sign_negative() => b"-0",
+        // Integers that a float holds exactly.
+        _ if value.trunc() == value && value.abs() < 9e15 => {
+            if value < 0.0 {
+                out.push(b'-');
+            }
+            write_integer(out, value.abs() as u64);
+            return true;
+        }
+        _ => return false,
+    };
+    out.extend_from_slice(text);
+    true
+}
+
+/// Appends a decimal integer.
+pub(crate) fn write_integer(out: &mut Vec<u8>, mut value: u64) {
+    let mut digits = [0; 20];
+    let mut at = digits.len();
+    loop {
+        at -= 1;
+        digits[at] = b'0' + (value % 10) as u8;
+        value /= 10;
+        if value == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(&digits[at..]);
+}
+
+/// Sign, significant digits, and the place of the decimal point relative to the first digit, of
+/// a finite number other than zero. Shortest digits that read back as the same number.
+fn decimal(value: f64) -> (bool, smallvec::SmallVec<[u8; 24]>, i32) {
+    let mut buffer = ryu::Buffer::new();
+    let text = buffer.format_finite(value.abs());
+    let (mantissa, exponent) = text.split_once('e').unwrap_or((text, "0"));
+    let exponent: i32 = exponent.parse().expect("ryu writes an integer exponent");
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let mut digits: smallvec::SmallVec<[u8; 24]> = whole.bytes().chain(fraction.bytes()).collect();
+    let zeros = digits.iter().take_while(|digit| **digit == b'0').count();
+    digits.drain(..zeros);
+    while digits.last() == Some(&b'0') {
+        digits.pop();
+    }
+    (value < 0.0, digits, whole.len() as i32 + exponent - zeros as i32)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn sample(value: f64) -> String {
+        let mut out = Vec::new();
+        write_sample(&mut out, value);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn forms_are_those_of_go() {
+        for (value, plain, api) in [
+            (0.1, "0.1", "0.1"),
+            (-1.5, "-1.5", "-1.5"),
+            (100.0, "100", "100"),
+            (-0.0, "-0", "-0"),
+            (1e21, "1000000000000000000000", "1e+21"),
+            (1.25e-7, "0.000000125", "1.25e-07"),
+            (f64::INFINITY, "+Inf", "+Inf"),
+            (f64::NAN, "NaN", "NaN"),
+            (123456789.125, "123456789.125", "123456789.125"),
+        ] {
+            assert_eq!(go_float(value), plain);
+            assert_eq!(sample(value), api);
+        }
+        assert_eq!(sample(5e-324), "5e-324");
+    }
+
+    proptest! {
+        #[test]
+        fn every_number_reads_back(bits: u64) {
+            let value = f64::from_bits(bits);
+            prop_assume!(value.is_finite());
+            prop_assert_eq!(go_float(value).parse::<f64>().unwrap().to_bits(), bits);
+            prop_assert_eq!(sample(value).parse::<f64>().unwrap().to_bits(), bits);
+            prop_assert_eq!(go_float(value), format!("{value}"));
+        }
+    }
+}

@@ -1,0 +1,322 @@
+//! From a query to what must be selected, and over which times it is evaluated.
+
+use std::sync::Arc;
+
+use proto::Matcher;
+
+use crate::error::QueryError;
+use crate::queryable::SelectRequest;
+use crate::syntax::{At, Expr, ExprKind, Selector, TimeShift, Type, parse};
+
+/// Times of evaluation: `start`, then every `step`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Grid {
+    /// First time, milliseconds since the Unix epoch.
+    pub start_ms: i64,
+    /// Distance of two times, milliseconds.
+    pub step_ms: i64,
+    /// Number of times, at least 1.
+    pub count: usize,
+}
+
+impl Grid {
+    /// One time only.
+    pub fn instant(at_ms: i64) -> Grid {
+        Grid { start_ms: at_ms, step_ms: 0, count: 1 }
+    }
+
+    /// Time of step `index`.
+    #[inline]
+    pub fn at(&self, index: usize) -> i64 {
+        self.start_ms.saturating_add(self.step_ms.saturating_mul(index as i64))
+    }
+
+    /// The last time.
+    pub fn end_ms(&self) -> i64 {
+        self.at(self.count - 1)
+    }
+}
+
+/// Which endpoint a query came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum QueryKind {
+    /// Evaluated at one time.
+    Instant,
+    /// Evaluated over a range: the answer is a matrix.
+    Range,
+}
+
+/// When a query is evaluated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum QueryTimes {
+    /// At one time, milliseconds since the Unix epoch.
+    Instant(i64),
+    /// From `start_ms` to `end_ms`, both inclusive, every `step_ms`.
+    Range {
+        /// First time.
+        start_ms: i64,
+        /// No time after this.
+        end_ms: i64,
+        /// At least 1.
+        step_ms: i64,
+    },
+}
+
+/// A query that was understood: what to select, and how to evaluate it.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    pub(crate) query: Arc<str>,
+    pub(crate) expr: Expr,
+    pub(crate) kind: QueryKind,
+    pub(crate) grid: Grid,
+    /// `end()`: for a range it need not lie on the grid.
+    pub(crate) end_ms: i64,
+    pub(crate) options: EngineOptions,
+    requests: Vec<SelectRequest>,
+    /// Selector id to index in `requests`.
+    request_of: Vec<usize>,
+}
+
+/// Settings of the engine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EngineOptions {
+    /// How far an instant selector looks back (`--query.lookback-delta`).
+    pub lookback_ms: i64,
+    /// Most samples that a query may hold at one time (`--query.max-samples`).
+    pub samples_max: usize,
+    /// Step of a subquery that names none; the default is Prometheus' evaluation interval.
+    pub subquery_step_ms: i64,
+    /// Whether the metric's name is dropped at the end of the query, not by each function.
+    pub delayed_name_removal: bool,
+}
+
+impl Default for EngineOptions {
+    fn default() -> EngineOptions {
+        EngineOptions {
+            lookback_ms: 5 * 60_000,
+            samples_max: 50_000_000,
+            subquery_step_ms: 60_000,
+            delayed_name_removal: false,
+        }
+    }
+}
+
+impl Plan {
+    /// Understands a query.
+    pub fn new(query: &str, times: QueryTimes, options: EngineOptions) -> Result<Plan, QueryError> {
+        let expr = parse(query)?;
+        let (kind, grid, end_ms) = grid_of(times, &expr, &options)?;
+        let (requests, request_of) = (Vec::new(), Vec::new());
+        let query = Arc::from(query);
+        let mut plan = Plan { query, expr, kind, grid, end_ms, options, requests, request_of };
+        let mut found = Vec::new();
+        plan.collect(&plan.expr, Times::of(grid), grid.step_ms, "", &mut found);
+        for (id, request) in found {
+            plan.add(id, request);
+        }
+        Ok(plan)
+    }
+
+    /// What must be selected before the evaluation, each request once.
+    pub fn requests(&self) -> &[SelectRequest] {
+        &self.requests
+    }
+
+    /// The query's text.
+    pub fn query(&self) -> &str {
+        &self.query
+    }
+
+    /// The tree.
+    pub fn expr(&self) -> &Expr {
+        &self.expr
+    }
+
+    /// The times of evaluation.
+    pub fn grid(&self) -> Grid {
+        self.grid
+    }
+
+    /// Index of the request of a selector.
+    pub(crate) fn request_of(&self, selector: &Selector) -> usize {
+        self.request_of[selector.id]
+    }
+
+    /// The time that a selector or subquery looks at when the step is at `time_ms`.
+    pub(crate) fn shifted(&self, shift: &TimeShift, time_ms: i64) -> i64 {
+        let fixed = match shift.at {
+            None => time_ms,
+            Some(At::Timestamp(at)) => at,
+            Some(At::Start) => self.grid.start_ms,
+            Some(At::End) => self.end_ms,
+        };
+        fixed.saturating_sub(shift.offset_ms)
+    }
+
+    fn add(&mut self, selector_id: usize, request: SelectRequest) {
+        let same = |other: &SelectRequest| {
+            (other.start_ms, other.end_ms) == (request.start_ms, request.end_ms)
+                && other.matchers == request.matchers
+        };
+        let index = self.requests.iter().position(same).unwrap_or_else(|| {
+            self.requests.push(request);
+            self.requests.len() - 1
+        });
+        if self.request_of.len() <= selector_id {
+            self.request_of.resize(selector_id + 1, 0);
+        }
+        self.request_of[selector_id] = index;
+    }
+
+    /// Appends the requests of all selectors below `expr`, which is evaluated at `times`.
+    fn collect(
+        &self,
+        expr: &Expr,
+        times: Times,
+        step_ms: i64,
+        function: &'static str,
+        found: &mut Vec<(usize, SelectRequest)>,
+    ) {
+        match &expr.kind {
+            ExprKind::Selector(selector) => {
+                let width = self.options.lookback_ms;
+                found.push(self.request(selector, times, (width, 0), step_ms, function));
+            }
+            ExprKind::Range { selector, range_ms } => {
+                let widths = (*range_ms, *range_ms);
+                found.push(self.request(selector, times, widths, step_ms, function));
+            }
+            ExprKind::Subquery { expr, range_ms, step_ms, shift } => {
+                let end = self.shifted(shift, times.end);
+                let start = self.shifted(shift, times.start).saturating_sub(*range_ms);
+                let step = step_ms.unwrap_or(self.options.subquery_step_ms);
+                self.collect(expr, Times { start, end }, step, "", found);
+            }
+            _ => {
+                let inner = match &expr.kind {
+                    ExprKind::Call { function, .. } => function.name,
+                    ExprKind::Aggregate { op, .. } => op.name(),
+                    ExprKind::Paren(_) => function,
+                    _ => "",
+                };
+                for child in expr.children() {
+                    self.collect(child, times, step_ms, inner, found);
+                }
+            }
+        }
+    }
+
+    /// The request of a selector whose windows are `widths.0` wide and open on the left;
+    /// `widths.1` is the hint.
+    fn request(
+        &self,
+        selector: &Selector,
+        times: Times,
+        widths: (i64, i64),
+        step_ms: i64,
+        function: &'static str,
+    ) -> (usize, SelectRequest) {
+        let start = self.shifted(&selector.shift, times.start);
+        let matchers: Vec<Matcher> = selector.matchers.clone();
+        let request = SelectRequest {
+            matchers,
+            start_ms: start.saturating_sub(widths.0).saturating_add(1),
+            end_ms: self.shifted(&selector.shift, times.end),
+            step_ms,
+            range_ms: widths.1,
+            function,
+            labels_only: false,
+        };
+        (selector.id, request)
+    }
+}
+
+/// First and last time of evaluation.
+#[derive(Clone, Copy)]
+struct Times {
+    start: i64,
+    end: i64,
+}
+
+impl Times {
+    fn of(grid: Grid) -> Times {
+        Times { start: grid.start_ms, end: grid.end_ms() }
+    }
+}
+
+fn grid_of(
+    times: QueryTimes,
+    expr: &Expr,
+    options: &EngineOptions,
+) -> Result<(QueryKind, Grid, i64), QueryError> {
+    let (start_ms, end_ms, step_ms) = match times {
+        QueryTimes::Instant(at) => return Ok((QueryKind::Instant, Grid::instant(at), at)),
+        QueryTimes::Range { start_ms, end_ms, step_ms } => (start_ms, end_ms, step_ms),
+    };
+    if step_ms <= 0 {
+        return Err(QueryError::BadData(
+            "zero or negative query resolution step widths are not accepted. Try a positive \
+             integer"
+                .to_owned(),
+        ));
+    }
+    if end_ms < start_ms {
+        return Err(QueryError::BadData("end timestamp must not be before start time".to_owned()));
+    }
+    let found = expr.value_type();
+    if !matches!(found, Type::Scalar | Type::Vector) {
+        let message = format!(
+            "invalid expression type {:?} for range query, must be Scalar or instant Vector",
+            found.to_string()
+        );
+        return Err(QueryError::BadData(message));
+    }
+    let count = end_ms.abs_diff(start_ms) / step_ms.unsigned_abs() + 1;
+    let count = usize::try_from(count).unwrap_or(usize::MAX);
+    if count > options.samples_max {
+        return Err(too_many_samples(options.samples_max));
+    }
+    Ok((QueryKind::Range, Grid { start_ms, step_ms, count }, end_ms))
+}
+
+/// The error of a query that would hold more samples than allowed.
+pub(crate) fn too_many_samples(samples_max: usize) -> QueryError {
+    QueryError::Limit(format!(
+        "query processing would load too many samples into memory in query execution: more than \
+         {samples_max} (--query.max-samples)"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn requests(query: &str) -> Vec<(i64, i64, &'static str)> {
+        let times = QueryTimes::Range { start_ms: 1_000_000, end_ms: 2_000_000, step_ms: 10_000 };
+        let plan = Plan::new(query, times, EngineOptions::default()).unwrap();
+        plan.requests().iter().map(|r| (r.start_ms, r.end_ms, r.function)).collect()
+    }
+
+    #[test]
+    fn windows_are_open_on_the_left() {
+        assert_eq!(requests("x"), [(700_001, 2_000_000, "")]);
+        assert_eq!(requests("rate(x[1m])"), [(940_001, 2_000_000, "rate")]);
+        assert_eq!(requests("sum(x offset 1m)"), [(640_001, 1_940_000, "sum")]);
+        assert_eq!(requests("x @ 500"), [(200_001, 500_000, "")]);
+        assert_eq!(requests("x @ end()"), [(1_700_001, 2_000_000, "")]);
+    }
+
+    #[test]
+    fn subqueries_widen_the_range() {
+        assert_eq!(
+            requests("max_over_time(rate(x[1m])[10m:1m] offset 5s)"),
+            [(1_000_000 - 5_000 - 600_000 - 60_000 + 1, 1_995_000, "rate")]
+        );
+    }
+
+    #[test]
+    fn equal_selectors_are_requested_once() {
+        assert_eq!(requests("x / x + sum(x)").len(), 1);
+        assert_eq!(requests("x / (x offset 1s)").len(), 2);
+    }
+}

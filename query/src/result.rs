@@ -1,0 +1,160 @@
+//! Answers: columnar, with label ids and the dictionary that resolves them.
+
+use crate::dictionary::{Interner, PairId};
+use crate::eval::{Matrix, is_present};
+use crate::plan::Grid;
+use crate::queryable::Columns;
+
+/// Answer to a query.
+#[derive(Debug)]
+pub struct QueryResult {
+    pub(crate) value: ResultValue,
+    pub(crate) names: Interner,
+    /// What may make the answer wrong, incompleteness among it.
+    pub warnings: Vec<String>,
+    /// What may make the answer other than meant.
+    pub infos: Vec<String>,
+}
+
+/// Value of a query.
+#[derive(Debug)]
+pub(crate) enum ResultValue {
+    Scalar {
+        time_ms: i64,
+        value: f64,
+    },
+    String {
+        time_ms: i64,
+        value: String,
+    },
+    Vector {
+        time_ms: i64,
+        matrix: Matrix,
+    },
+    Matrix {
+        grid: Grid,
+        matrix: Matrix,
+    },
+    /// Of an instant query for a range vector.
+    Ranges {
+        series: Vec<RangeSeries>,
+    },
+}
+
+/// A series with times of its own.
+#[derive(Debug)]
+pub(crate) struct RangeSeries {
+    pub labels: Vec<PairId>,
+    pub columns: Columns,
+}
+
+/// Type of an answer, by Prometheus' names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ResultType {
+    /// One number.
+    Scalar,
+    /// One text.
+    String,
+    /// One number a series.
+    Vector,
+    /// Samples by series.
+    Matrix,
+}
+
+impl ResultType {
+    /// The name in the HTTP API.
+    pub fn name(self) -> &'static str {
+        match self {
+            ResultType::Scalar => "scalar",
+            ResultType::String => "string",
+            ResultType::Vector => "vector",
+            ResultType::Matrix => "matrix",
+        }
+    }
+}
+
+/// One series of an answer, resolved.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ResultSeries {
+    /// Labels in order of their names.
+    pub labels: Vec<(String, String)>,
+    /// Milliseconds since the Unix epoch, and value.
+    pub samples: Vec<(i64, f64)>,
+}
+
+impl QueryResult {
+    /// Its type.
+    pub fn result_type(&self) -> ResultType {
+        match &self.value {
+            ResultValue::Scalar { .. } => ResultType::Scalar,
+            ResultValue::String { .. } => ResultType::String,
+            ResultValue::Vector { .. } => ResultType::Vector,
+            ResultValue::Matrix { .. } | ResultValue::Ranges { .. } => ResultType::Matrix,
+        }
+    }
+
+    /// Time and value of a scalar.
+    pub fn scalar(&self) -> Option<(i64, f64)> {
+        match &self.value {
+            ResultValue::Scalar { time_ms, value } => Some((*time_ms, *value)),
+            _ => None,
+        }
+    }
+
+    /// Time and value of a string.
+    pub fn string(&self) -> Option<(i64, &str)> {
+        match &self.value {
+            ResultValue::String { time_ms, value } => Some((*time_ms, value)),
+            _ => None,
+        }
+    }
+
+    /// Number of series of a vector or matrix.
+    pub fn series_len(&self) -> usize {
+        match &self.value {
+            ResultValue::Scalar { .. } | ResultValue::String { .. } => 0,
+            ResultValue::Vector { matrix, .. } | ResultValue::Matrix { matrix, .. } => matrix.len(),
+            ResultValue::Ranges { series } => series.len(),
+        }
+    }
+
+    /// The series in order, resolved one by one.
+    pub fn series(&self) -> impl Iterator<Item = ResultSeries> + '_ {
+        (0..self.series_len()).map(|index| {
+            let labels = self.label_pairs(index);
+            let labels = labels.map(|(n, v)| (n.to_owned(), v.to_owned())).collect();
+            let mut samples = Vec::new();
+            self.visit_samples(index, |t, v| samples.push((t, v)));
+            ResultSeries { labels, samples }
+        })
+    }
+
+    /// Labels of series `index`.
+    pub(crate) fn label_pairs(&self, index: usize) -> impl Iterator<Item = (&str, &str)> {
+        let labels: &[PairId] = match &self.value {
+            ResultValue::Vector { matrix, .. } | ResultValue::Matrix { matrix, .. } => {
+                matrix.labels(index)
+            }
+            ResultValue::Ranges { series } => &series[index].labels,
+            _ => &[],
+        };
+        labels.iter().map(|pair| self.names.pair(*pair))
+    }
+
+    /// Calls `visit` with time and value of each sample of series `index`.
+    pub(crate) fn visit_samples(&self, index: usize, mut visit: impl FnMut(i64, f64)) {
+        match &self.value {
+            ResultValue::Vector { time_ms, matrix } => visit(*time_ms, matrix.at(index, 0)),
+            ResultValue::Matrix { grid, matrix } => {
+                let values = matrix.values(index).iter().enumerate();
+                values.filter(|(_, v)| is_present(**v)).for_each(|(i, v)| visit(grid.at(i), *v));
+            }
+            ResultValue::Ranges { series } => {
+                let columns = &series[index].columns;
+                let samples = columns.timestamps.iter().zip(&columns.values);
+                samples.for_each(|(time, value)| visit(*time, *value));
+            }
+            _ => {}
+        }
+    }
+}

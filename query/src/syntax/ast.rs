@@ -1,0 +1,385 @@
+//! The tree of a query.
+
+use std::fmt;
+
+use proto::Matcher;
+
+use crate::functions::Function;
+
+/// Bytes `start..end` of the query.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Span {
+    /// First byte.
+    pub start: usize,
+    /// One after the last byte.
+    pub end: usize,
+}
+
+/// Type of an expression.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Type {
+    /// A number a step.
+    Scalar,
+    /// A number a series and step.
+    Vector,
+    /// A range of samples a series and step.
+    Matrix,
+    /// A text.
+    String,
+}
+
+impl fmt::Display for Type {
+    /// As Prometheus documents the type.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Type::Scalar => "scalar",
+            Type::Vector => "instant vector",
+            Type::Matrix => "range vector",
+            Type::String => "string",
+        })
+    }
+}
+
+/// An expression with its place in the query.
+#[derive(Clone, Debug)]
+pub struct Expr {
+    /// What it is.
+    pub kind: ExprKind,
+    /// Where it stands.
+    pub span: Span,
+    /// Height of the tree, 1 for a leaf.
+    pub depth: usize,
+    /// Whether its value is the same at every step.
+    pub invariant: bool,
+}
+
+/// Kinds of expression.
+#[derive(Clone, Debug)]
+pub enum ExprKind {
+    /// A number.
+    Number(f64),
+    /// A string; Go strings need not be UTF-8.
+    String(Vec<u8>),
+    /// An instant selector.
+    Selector(Selector),
+    /// A range selector.
+    Range {
+        /// The series.
+        selector: Selector,
+        /// Width of the window, milliseconds, at least 1.
+        range_ms: i64,
+    },
+    /// `expr[range:step]`.
+    Subquery {
+        /// Evaluated at each inner step.
+        expr: Box<Expr>,
+        /// Width of the window, milliseconds, at least 1.
+        range_ms: i64,
+        /// Inner step; `None` for the engine's default.
+        step_ms: Option<i64>,
+        /// `offset` and `@`.
+        shift: TimeShift,
+    },
+    /// `(expr)`.
+    Paren(Box<Expr>),
+    /// `-expr`, or `+expr`.
+    Unary {
+        /// Whether the sign is a minus.
+        negative: bool,
+        /// The operand.
+        expr: Box<Expr>,
+    },
+    /// `lhs op rhs`.
+    Binary {
+        /// The operator.
+        op: BinaryOp,
+        /// Left operand.
+        lhs: Box<Expr>,
+        /// Right operand.
+        rhs: Box<Expr>,
+        /// Whether the `bool` modifier is there.
+        returns_bool: bool,
+        /// How series find each other.
+        matching: Matching,
+    },
+    /// An aggregation.
+    Aggregate {
+        /// Which.
+        op: AggregateOp,
+        /// The vector.
+        expr: Box<Expr>,
+        /// First argument of those that take two.
+        param: Option<Box<Expr>>,
+        /// Label names of `by` or `without`.
+        labels: Vec<String>,
+        /// Whether the names are those of a `without`.
+        without: bool,
+    },
+    /// A function call.
+    Call {
+        /// Which.
+        function: &'static Function,
+        /// Its arguments.
+        args: Vec<Expr>,
+    },
+}
+
+/// An instant selector, or the part of a range selector before the bracket.
+#[derive(Clone, Debug)]
+pub struct Selector {
+    /// Number of this selector within the query, in order of appearance.
+    pub id: usize,
+    /// All conditions, that on the metric's name included.
+    pub matchers: Vec<Matcher>,
+    /// `offset` and `@`.
+    pub shift: TimeShift,
+}
+
+impl Selector {
+    /// The metric name that an `=` matcher asks for.
+    pub fn metric_name(&self) -> Option<&str> {
+        let equal = |m: &&Matcher| {
+            m.name() == proto::labels::METRIC_NAME && m.op() == proto::MatchOp::Equal
+        };
+        self.matchers.iter().find(equal).map(Matcher::value).filter(|name| !name.is_empty())
+    }
+}
+
+/// `offset` and `@` of a selector or subquery.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct TimeShift {
+    /// Milliseconds to look back; negative looks forward.
+    pub offset_ms: i64,
+    /// A fixed time in place of that of the step.
+    pub at: Option<At>,
+}
+
+/// Argument of `@`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum At {
+    /// Milliseconds since the Unix epoch.
+    Timestamp(i64),
+    /// `start()` of the query.
+    Start,
+    /// `end()` of the query.
+    End,
+}
+
+/// How the series of a binary operation's sides find each other.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Matching {
+    /// Whether `on` is there (else `ignoring`, perhaps of nothing).
+    pub on: bool,
+    /// Names given to `on` or `ignoring`.
+    pub labels: Vec<String>,
+    /// Which side may be many.
+    pub cardinality: Cardinality,
+    /// Names given to `group_left` or `group_right`.
+    pub include: Vec<String>,
+}
+
+/// Cardinality of a vector match.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Cardinality {
+    /// No grouping modifier.
+    #[default]
+    OneToOne,
+    /// `group_left`.
+    ManyToOne,
+    /// `group_right`.
+    OneToMany,
+}
+
+/// Binary operators.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum BinaryOp {
+    Add,
+    Sub,
+    Mul,
+    Div,
+    Mod,
+    Pow,
+    Atan2,
+    Equal,
+    NotEqual,
+    Less,
+    LessOrEqual,
+    Greater,
+    GreaterOrEqual,
+    And,
+    Or,
+    Unless,
+}
+
+impl BinaryOp {
+    /// Whether it compares.
+    pub fn is_comparison(self) -> bool {
+        use BinaryOp::*;
+        matches!(self, Equal | NotEqual | Less | LessOrEqual | Greater | GreaterOrEqual)
+    }
+
+    /// Whether it is `and`, `or` or `unless`.
+    pub fn is_set(self) -> bool {
+        matches!(self, BinaryOp::And | BinaryOp::Or | BinaryOp::Unless)
+    }
+
+    /// Binding strength: higher binds tighter.
+    pub fn precedence(self) -> u8 {
+        use BinaryOp::*;
+        match self {
+            Or => 1,
+            And | Unless => 2,
+            Equal | NotEqual | Less | LessOrEqual | Greater | GreaterOrEqual => 3,
+            Add | Sub => 4,
+            Mul | Div | Mod | Atan2 => 5,
+            Pow => 6,
+        }
+    }
+}
+
+impl fmt::Display for BinaryOp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        use BinaryOp::*;
+        f.write_str(match self {
+            Add => "+",
+            Sub => "-",
+            Mul => "*",
+            Div => "/",
+            Mod => "%",
+            Pow => "^",
+            Atan2 => "atan2",
+            Equal => "==",
+            NotEqual => "!=",
+            Less => "<",
+            LessOrEqual => "<=",
+            Greater => ">",
+            GreaterOrEqual => ">=",
+            And => "and",
+            Or => "or",
+            Unless => "unless",
+        })
+    }
+}
+
+/// Aggregation operators.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum AggregateOp {
+    Sum,
+    Avg,
+    Count,
+    Min,
+    Max,
+    Group,
+    Stddev,
+    Stdvar,
+    Topk,
+    Bottomk,
+    Limitk,
+    LimitRatio,
+    CountValues,
+    Quantile,
+}
+
+impl AggregateOp {
+    const NAMES: [(&'static str, AggregateOp); 14] = [
+        ("sum", AggregateOp::Sum),
+        ("avg", AggregateOp::Avg),
+        ("count", AggregateOp::Count),
+        ("min", AggregateOp::Min),
+        ("max", AggregateOp::Max),
+        ("group", AggregateOp::Group),
+        ("stddev", AggregateOp::Stddev),
+        ("stdvar", AggregateOp::Stdvar),
+        ("topk", AggregateOp::Topk),
+        ("bottomk", AggregateOp::Bottomk),
+        ("limitk", AggregateOp::Limitk),
+        ("limit_ratio", AggregateOp::LimitRatio),
+        ("count_values", AggregateOp::CountValues),
+        ("quantile", AggregateOp::Quantile),
+    ];
+
+    /// The operator of that name, whatever its case.
+    pub fn from_name(name: &str) -> Option<AggregateOp> {
+        let found = Self::NAMES.iter().find(|(n, _)| n.eq_ignore_ascii_case(name));
+        found.map(|(_, op)| *op)
+    }
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        Self::NAMES.iter().find(|(_, op)| *op == self).map_or("", |(name, _)| name)
+    }
+
+    /// Type of the first of two arguments, if it takes two.
+    pub fn param_type(self) -> Option<Type> {
+        use AggregateOp::*;
+        match self {
+            Topk | Bottomk | Limitk | LimitRatio | Quantile => Some(Type::Scalar),
+            CountValues => Some(Type::String),
+            _ => None,
+        }
+    }
+}
+
+impl Expr {
+    /// Puts an expression together.
+    pub(crate) fn new(kind: ExprKind, span: Span) -> Expr {
+        let mut expr = Expr { kind, span, depth: 1, invariant: false };
+        expr.depth = 1 + expr.children().map(|child| child.depth).max().unwrap_or(0);
+        expr.invariant = expr.is_invariant();
+        expr
+    }
+
+    /// Direct subexpressions.
+    pub fn children(&self) -> impl Iterator<Item = &Expr> {
+        let (one, two, many): (Option<&Expr>, Option<&Expr>, &[Expr]) = match &self.kind {
+            ExprKind::Subquery { expr, .. }
+            | ExprKind::Paren(expr)
+            | ExprKind::Unary { expr, .. } => (Some(expr), None, &[]),
+            ExprKind::Binary { lhs, rhs, .. } => (Some(lhs), Some(rhs), &[]),
+            ExprKind::Aggregate { expr, param, .. } => (param.as_deref(), Some(expr), &[]),
+            ExprKind::Call { args, .. } => (None, None, args),
+            _ => (None, None, &[]),
+        };
+        one.into_iter().chain(two).chain(many)
+    }
+
+    fn is_invariant(&self) -> bool {
+        match &self.kind {
+            ExprKind::Selector(selector) | ExprKind::Range { selector, .. } => {
+                selector.shift.at.is_some()
+            }
+            ExprKind::Subquery { shift, .. } => shift.at.is_some(),
+            ExprKind::Call { function, args } => {
+                !function.depends_on_time() && args.iter().all(|arg| arg.invariant)
+            }
+            _ => self.children().all(|child| child.invariant),
+        }
+    }
+
+    /// Type of its value.
+    pub fn value_type(&self) -> Type {
+        match &self.kind {
+            ExprKind::Number(_) => Type::Scalar,
+            ExprKind::String(_) => Type::String,
+            ExprKind::Selector(_) | ExprKind::Aggregate { .. } => Type::Vector,
+            ExprKind::Range { .. } | ExprKind::Subquery { .. } => Type::Matrix,
+            ExprKind::Paren(expr) | ExprKind::Unary { expr, .. } => expr.value_type(),
+            ExprKind::Binary { lhs, rhs, .. } => {
+                let scalars = [lhs, rhs].iter().all(|side| side.value_type() == Type::Scalar);
+                if scalars { Type::Scalar } else { Type::Vector }
+            }
+            ExprKind::Call { function, .. } => function.returns,
+        }
+    }
+
+    /// The expression inside of any parentheses.
+    pub fn without_parens(&self) -> &Expr {
+        let mut expr = self;
+        while let ExprKind::Paren(inner) = &expr.kind {
+            expr = inner;
+        }
+        expr
+    }
+}

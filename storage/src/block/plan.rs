@@ -1,0 +1,222 @@
+//! What a selection needs of a block: series from its index, then ranges of its chunk segments.
+//!
+//! The plan is made without reading chunks, so that a disk (blocking) and a bucket (async) share
+//! it: both fetch the ranges of [`Plan::reads`] and hand the bytes to [`Plan::take`].
+
+use bytes::Bytes;
+use proto::varint::take_uvarint;
+use proto::{SeriesId, TenantName};
+
+use super::format::{Origin, SEGMENT_HEADER_BYTES, checked_bytes, segment_path};
+use super::index::{ChunkPlace, Index, IndexedSeries};
+use crate::StorageError;
+use crate::chunk::CHUNK_BYTES_MAX;
+use crate::series::{Chunk, Selection, SeriesChunks};
+
+/// Most series in the answer of one block.
+pub const SELECT_SERIES_MAX: usize = 10_000_000;
+/// Most bytes of chunks in the answer of one block.
+pub const SELECT_CHUNK_BYTES_MAX: u64 = 4 << 30;
+/// Bytes that are assumed for a chunk of which nothing is known.
+const CHUNK_ENTRY_BYTES_GUESS: u64 = 4 << 10;
+/// Longest entry of a segment: length, encoding, data, checksum.
+const CHUNK_ENTRY_BYTES_MAX: u64 = CHUNK_BYTES_MAX as u64 + 16;
+
+/// How reads of neighbouring chunks are joined.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ReadShape {
+    /// Bytes between two chunks that are read along rather than asked for separately.
+    pub(crate) gap_bytes_max: u64,
+    /// Longest joined read.
+    pub(crate) read_bytes_max: u64,
+}
+
+/// A chunk that has to be read.
+struct Wanted {
+    series: usize,
+    place: ChunkPlace,
+    /// Where its entry ends at the latest, as far as is known.
+    end_guess: u64,
+}
+
+/// A range of a segment that holds wanted chunks.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct ChunkRead {
+    /// Number of the segment, from 0.
+    pub(crate) segment: usize,
+    /// First byte.
+    pub(crate) start: u64,
+    /// Behind the last byte.
+    pub(crate) end: u64,
+    /// Which of the wanted chunks, in the order of their references.
+    members: std::ops::Range<usize>,
+}
+
+/// Series that were selected, and the chunks that they still lack.
+pub(crate) struct Plan {
+    series: Vec<SeriesChunks>,
+    /// Ordered by reference.
+    wanted: Vec<Wanted>,
+    chunks: Vec<Option<Chunk>>,
+}
+
+impl Plan {
+    /// Evaluates the matchers and the time range of a selection on an index.
+    pub(crate) fn make(
+        index: &Index,
+        selection: &Selection,
+        tenant: &TenantName,
+        tenant_seed: u64,
+        entry_bytes_max: u64,
+    ) -> Result<Plan, StorageError> {
+        let guess = match entry_bytes_max {
+            0 => CHUNK_ENTRY_BYTES_GUESS,
+            known => known.min(CHUNK_ENTRY_BYTES_MAX),
+        };
+        let mut plan = Plan { series: vec![], wanted: vec![], chunks: vec![] };
+        let mut reader = index.series_reader();
+        for id in index.select(&selection.matchers)? {
+            let IndexedSeries { labels, chunks } = reader.read(id)?;
+            let overlaps =
+                |c: &ChunkPlace| c.min_ms <= selection.end_ms && c.max_ms >= selection.start_ms;
+            if !chunks.iter().any(overlaps) {
+                continue;
+            }
+            if !selection.labels_only {
+                plan.want(&chunks, overlaps, guess);
+            }
+            let id = SeriesId::of(labels.as_bytes(), tenant_seed);
+            plan.series.push(SeriesChunks { tenant: tenant.clone(), id, labels, chunks: vec![] });
+            check_limit("series selected in a block", plan.series.len(), SELECT_SERIES_MAX)?;
+        }
+        plan.wanted.sort_by_key(|wanted| wanted.place.reference);
+        plan.chunks = vec![None; plan.wanted.len()];
+        Ok(plan)
+    }
+
+    fn want(&mut self, chunks: &[ChunkPlace], overlaps: impl Fn(&ChunkPlace) -> bool, guess: u64) {
+        let series = self.series.len();
+        for (i, place) in chunks.iter().enumerate().filter(|(_, place)| overlaps(place)) {
+            let offset = place.reference & 0xffff_ffff;
+            let next = chunks.get(i + 1).map(|next| next.reference);
+            let end_guess = match next {
+                Some(next) if next >> 32 == place.reference >> 32 && next > place.reference => {
+                    (next & 0xffff_ffff).min(offset + guess)
+                }
+                _ => offset + guess,
+            };
+            self.wanted.push(Wanted { series, place: *place, end_guess });
+        }
+    }
+
+    /// The ranges to read, given the sizes of the segments.
+    pub(crate) fn reads(
+        &self,
+        segments: &[u64],
+        shape: ReadShape,
+    ) -> Result<Vec<ChunkRead>, StorageError> {
+        let mut reads: Vec<ChunkRead> = Vec::new();
+        let mut total = 0;
+        for (i, wanted) in self.wanted.iter().enumerate() {
+            let (segment, start) = split(wanted.place.reference);
+            let size = segments.get(segment).copied().unwrap_or(0);
+            if start < SEGMENT_HEADER_BYTES || start >= size {
+                let name = segment_path(segment as u32);
+                let origin = Origin { file: &name, offset: start };
+                return Err(origin.damaged("the index refers to a chunk that is not there"));
+            }
+            let end = wanted.end_guess.min(size);
+            let joined = reads.last_mut().filter(|read| {
+                read.segment == segment
+                    && start <= read.end.saturating_add(shape.gap_bytes_max)
+                    && end - read.start.min(end) <= shape.read_bytes_max
+            });
+            match joined {
+                Some(read) => {
+                    read.end = read.end.max(end);
+                    read.members.end = i + 1;
+                }
+                None => reads.push(ChunkRead { segment, start, end, members: i..i + 1 }),
+            }
+        }
+        for read in &reads {
+            total += read.end - read.start;
+        }
+        let limit = SELECT_CHUNK_BYTES_MAX as usize;
+        check_limit("bytes of chunks selected in a block", total as usize, limit)?;
+        Ok(reads)
+    }
+
+    /// Takes the bytes of a read. Chunks that turn out longer than the read need the reads that
+    /// are given back.
+    pub(crate) fn take(
+        &mut self,
+        read: &ChunkRead,
+        bytes: &Bytes,
+        file: &str,
+    ) -> Result<Vec<ChunkRead>, StorageError> {
+        let mut longer = Vec::new();
+        for i in read.members.clone() {
+            let place = self.wanted[i].place;
+            let (segment, offset) = split(place.reference);
+            let entry = bytes.slice((offset - read.start) as usize..);
+            match parse_entry(&entry, Origin { file, offset })? {
+                Entry::Whole { encoding, data } => {
+                    let (min_ms, max_ms) = (place.min_ms, place.max_ms);
+                    self.chunks[i] = Some(Chunk { min_ms, max_ms, encoding, data });
+                }
+                Entry::Longer(length) => {
+                    let end = offset + length;
+                    longer.push(ChunkRead { segment, start: offset, end, members: i..i + 1 });
+                }
+            }
+        }
+        Ok(longer)
+    }
+
+    /// The answer. All chunks must have been taken.
+    pub(crate) fn finish(mut self) -> Result<Vec<SeriesChunks>, StorageError> {
+        for (wanted, chunk) in self.wanted.iter().zip(self.chunks) {
+            let missing = || StorageError::corrupt("a block", "a chunk was not read");
+            self.series[wanted.series].chunks.push(chunk.ok_or_else(missing)?);
+        }
+        for series in &mut self.series {
+            series.chunks.sort_by_key(|chunk| (chunk.min_ms, chunk.max_ms));
+        }
+        Ok(self.series)
+    }
+}
+
+fn check_limit(what: &'static str, count: usize, limit: usize) -> Result<(), StorageError> {
+    if count > limit {
+        return Err(StorageError::Limit { what, limit: limit as u64, flag: "fixed" });
+    }
+    Ok(())
+}
+
+/// Segment and offset of a chunk reference.
+fn split(reference: u64) -> (usize, u64) {
+    ((reference >> 32) as usize, reference & 0xffff_ffff)
+}
+
+enum Entry {
+    Whole { encoding: u8, data: Bytes },
+    Longer(u64),
+}
+
+/// Takes an entry apart: length of the data, encoding, data, CRC32C of encoding and data.
+fn parse_entry(bytes: &Bytes, origin: Origin<'_>) -> Result<Entry, StorageError> {
+    let mut rest = bytes.as_ref();
+    let length = match take_uvarint(&mut rest) {
+        Some(length) if length <= CHUNK_BYTES_MAX as u64 => length,
+        None if bytes.len() < 10 => return Ok(Entry::Longer(bytes.len() as u64 + 10)),
+        _ => return Err(origin.damaged("a chunk has no valid length")),
+    };
+    let head = bytes.len() - rest.len();
+    let whole = head + 1 + length as usize + 4;
+    if bytes.len() < whole {
+        return Ok(Entry::Longer(whole as u64));
+    }
+    let content = checked_bytes(&bytes.slice(head..whole), origin)?;
+    Ok(Entry::Whole { encoding: content[0], data: content.slice(1..) })
+}
