@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use cluster::{Dial, WallClock};
+use cluster::{ClusterError, Dial, WallClock};
 use journal::files::{Files, OsFiles};
 use object_store::ObjectStore;
 use tonic::transport::{Channel, Endpoint};
@@ -73,15 +73,15 @@ pub struct TcpDial;
 const CONNECT_TIMEOUT: std::time::Duration = std::time::Duration::from_millis(1_000);
 
 impl Dial for TcpDial {
-    fn channel(&self, address: &str) -> Channel {
+    fn channel(&self, address: &str) -> cluster::Result<Channel> {
         let endpoint = Endpoint::from_shared(format!("http://{address}"))
-            .unwrap_or_else(|_| Endpoint::from_static("http://invalid.invalid:1"));
-        endpoint
+            .map_err(|error| ClusterError::Options(format!("address {address:?}: {error}")))?;
+        Ok(endpoint
             .connect_timeout(CONNECT_TIMEOUT)
             .tcp_nodelay(true)
             .http2_keep_alive_interval(std::time::Duration::from_secs(5))
             .keep_alive_timeout(std::time::Duration::from_secs(5))
-            .connect_lazy()
+            .connect_lazy())
     }
 }
 

@@ -12,7 +12,7 @@ use cluster::kv::SledStore;
 use cluster::{Cluster, ClusterDeps, ClusterOptions, Timings};
 use proto::rpc::peer_server::PeerServer;
 use ractor::{Actor, ActorRef};
-use storage::cut::CutTimes;
+use storage::cut::CutPolicy;
 use storage::head::{Head, HeadOptions, ReplayProgress};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
@@ -39,6 +39,8 @@ use crate::write::router::{Router, RouterOptions};
 
 /// HTTP workers of the query and admin edge.
 const ADMIN_WORKERS: usize = 2;
+/// Samples of a late part that make it due at once.
+const LATE_SAMPLES_MAX: u64 = 10_000_000;
 /// A call to a peer takes at most this share of a request's time.
 const PEER_CALL_SHARE: f64 = 0.9;
 
@@ -129,7 +131,7 @@ impl Node {
     pub async fn failed(&mut self) -> String {
         tokio::select! {
             Some(text) = self.fatal.recv() => text,
-            error = self.cluster.fatal() => error.to_string(),
+            error = self.cluster.fatal() => error,
             ended = &mut self.grpc_done => format!("the gRPC edge ended: {ended:?}"),
         }
     }
@@ -246,7 +248,11 @@ impl Start {
         let config = &self.config;
         let data_dir = config.tsdb.path.join("cluster");
         let kv_dir = data_dir.join("state");
-        let kv = run_blocking(&*self.env.threads, move || SledStore::open(&kv_dir)).await??;
+        let kv = run_blocking(&*self.env.threads, move || SledStore::open(&kv_dir)).await?;
+        let kv = kv.map_err(|error| NodeError::DataDirectory {
+            path: config.tsdb.path.display().to_string(),
+            reason: format!("the cached cluster state: {error}"),
+        })?;
         let advertised = config.cluster.advertise_address.clone();
         let options = ClusterOptions {
             data_dir,
@@ -270,7 +276,13 @@ impl Start {
             dial: self.env.dial.clone(),
             clock: self.env.clock.clone(),
             seed: self.env.seed,
-            blocking: Arc::new(move |work| threads.block(work)),
+            blocking: Arc::new(move |work| {
+                let threads = threads.clone();
+                Box::pin(async move {
+                    // The work is done or the process is ending.
+                    let _ = run_blocking(&*threads, work).await;
+                })
+            }),
         };
         Ok(Cluster::open(options, deps).await?)
     }
@@ -316,7 +328,7 @@ impl Start {
         let (files, dir) = (self.env.files.clone(), self.config.tsdb.path.join("head"));
         let open = move || Head::open(files, &dir, options, progress);
         let head = run_blocking(&*self.env.threads, open).await??;
-        let damaged = head.recovery().damaged_frames.len();
+        let damaged = head.recovery().damaged.len();
         if damaged > 0 {
             tracing::error!(damaged, "journal frames are damaged; their samples must come from other copies");
         }
@@ -365,10 +377,11 @@ impl Start {
             metrics: self.metrics.clone(),
             hashring: self.config.roles.receive.then(|| self.config.hashring.clone()),
             times: Times {
-                cut: CutTimes {
+                cut: CutPolicy {
+                    window_ms: head.window_ms(),
                     grace_ms: millis(tsdb.window_grace),
                     late_every_ms: millis(tsdb.late_part_interval),
-                    ..CutTimes::default()
+                    late_samples_max: LATE_SAMPLES_MAX,
                 },
                 tick,
             },

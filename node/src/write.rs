@@ -5,8 +5,8 @@
 //! batches to this node's head partitions.
 
 pub mod alias;
-//pub mod lanes;
-//pub mod membership;
+pub mod lanes;
+pub mod membership;
 pub mod request;
 pub mod router;
 pub mod split;

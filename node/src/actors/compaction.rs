@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ractor::{Actor, ActorProcessingErr, ActorRef};
-use storage::cut::{self, CutTimes};
+use storage::cut::{self, CutPolicy};
 
 use super::root::Services;
 use super::upload;
@@ -21,7 +21,7 @@ pub enum Message {
 #[derive(Clone, Copy, Debug)]
 pub struct Times {
     /// When windows close and late parts are cut.
-    pub cut: CutTimes,
+    pub cut: CutPolicy,
     /// How often the actor looks.
     pub tick: Duration,
 }
@@ -67,6 +67,7 @@ impl Actor for CompactionActor {
             Ok(0) => {}
             Ok(blocks) => {
                 tracing::info!(blocks, "cut blocks out of the head");
+                state.checkpoint().await;
                 if let Some(upload) = &state.upload {
                     // A dead actor is restarted and looks by itself.
                     let _ = upload.cast(upload::Message::BlockCut);
@@ -82,11 +83,23 @@ impl Actor for CompactionActor {
 fn cut_due(services: &Services, now_ms: i64) -> Result<usize, storage::StorageError> {
     let head: &Arc<_> = &services.head;
     let mut written = 0;
+    head.observe_time(now_ms);
     for part in cut::plan(&head.parts(), now_ms, &services.times.cut) {
-        written += services.blocks.cut(head, &part)?;
-    }
-    if written > 0 {
-        head.checkpoint()?;
+        written += services.blocks.cut(head, part, now_ms)?;
     }
     Ok(written)
+}
+
+impl Arguments {
+    /// Journals what is still live again, so that the frames of what was cut can go.
+    async fn checkpoint(&self) {
+        let head = &self.services.head;
+        let result = match head.checkpoint().await {
+            Ok(done) => head.finish_checkpoint(done),
+            Err(error) => Err(error),
+        };
+        if let Err(error) = result {
+            tracing::error!(%error, "no checkpoint was made; the journal keeps growing until one is");
+        }
+    }
 }

@@ -42,8 +42,10 @@ impl Actor for RetentionActor {
         services: &mut Services,
     ) -> Result<(), ActorProcessingErr> {
         // Without a lease nothing is deleted.
-        let Some(now_ms) = services.cluster.lease().cluster_time_ms() else { return Ok(()) };
-        services.blocks.retire(now_ms.saturating_sub(services.retention_ms)).await;
+        let lease = services.cluster.lease();
+        if let Some(now_ms) = lease.cluster_time_ms().filter(|_| lease.valid()) {
+            services.blocks.retire(now_ms, services.retention_ms).await;
+        }
         Ok(())
     }
 }

@@ -36,7 +36,7 @@ impl Pool {
         {
             return Some(channel.clone());
         }
-        let channel = self.dial.channel(address);
+        let channel = self.dial.channel(address).ok()?;
         channels.insert(node, (address.to_owned(), channel.clone()));
         Some(channel)
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use cluster::{Cluster, Command, Hashring};
+use cluster::{Cluster, Hashring};
 use parking_lot::Mutex;
 use proto::ids::tenant_seed;
 use proto::{Epoch, TenantName};
@@ -98,8 +98,7 @@ impl Routing for ClusterRouting {
 /// Tells the cluster that the ring is about to hold acknowledged samples: its table is not
 /// rebuilt from scratch any more.
 async fn mark_used(cluster: &Cluster, ring: &str) -> Result<(), Unavailable> {
-    let command = Command::MarkRingUsed { hashring: ring.to_owned() };
-    let proposed = cluster.propose(command).await;
+    let proposed = cluster.mark_ring_used(ring).await;
     proposed.map(|_| ()).map_err(|error| Unavailable::NotReady(error.to_string()))
 }
 
