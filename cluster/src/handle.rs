@@ -150,6 +150,7 @@ impl Cluster {
             // The only errors are the abort above and a panic, which was reported when it was.
             task.await.ok();
         }
+        self.membership.close();
         self.membership.raft.shutdown().await;
     }
 }

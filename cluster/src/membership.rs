@@ -45,6 +45,10 @@ pub struct Membership {
 struct Notes {
     /// What the node is waiting for or was refused.
     message: String,
+    /// Why a seed would not talk to it in the last round of discovery.
+    refusal: String,
+    /// Whether the node was shut down: it answers nobody any more.
+    is_closed: bool,
     /// Nodes without a cluster that answered the last round of discovery.
     sees: BTreeSet<NodeId>,
 }
@@ -145,9 +149,32 @@ impl Membership {
         }
     }
 
-    /// What the node is waiting for, or empty.
+    /// Says why a seed would not talk to the node; empty when they do.
+    pub fn note_refusal(&self, refusal: String) {
+        let mut notes = self.notes.lock();
+        if notes.refusal != refusal {
+            if !refusal.is_empty() {
+                tracing::warn!(node = %self.node_id(), "{refusal}");
+            }
+            notes.refusal = refusal;
+        }
+    }
+
+    /// What the node is waiting for or was refused, or empty.
     pub fn message(&self) -> String {
-        self.notes.lock().message.clone()
+        let notes = self.notes.lock();
+        let shown = if notes.message.is_empty() { &notes.refusal } else { &notes.message };
+        shown.clone()
+    }
+
+    /// Answers nobody from here on.
+    pub fn close(&self) {
+        self.notes.lock().is_closed = true;
+    }
+
+    /// Whether the node was shut down.
+    pub fn is_closed(&self) -> bool {
+        self.notes.lock().is_closed
     }
 
     /// Remembers who answered the last round of discovery without a cluster.

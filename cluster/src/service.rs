@@ -43,6 +43,7 @@ impl RaftService {
     /// Checks the header. The first call from the cluster that this node promised itself to makes
     /// it a member.
     fn admit(&self, message: &RaftMessage) -> Result<NodeId, Status> {
+        self.check_open()?;
         let identity = &self.membership.identity;
         let header = message.header.as_ref();
         let theirs = header.map(cluster_of).transpose()?.flatten();
@@ -57,6 +58,13 @@ impl RaftService {
             identity.adopt(cluster).map_err(|e| Status::unavailable(e.to_string()))?;
         }
         identity.check_header(header)
+    }
+
+    fn check_open(&self) -> Result<(), Status> {
+        match self.membership.is_closed() {
+            true => Err(Status::unavailable("this node is shutting down")),
+            false => Ok(()),
+        }
     }
 
     fn check_target(&self, target: NodeId) -> Result<(), Status> {
@@ -86,6 +94,7 @@ impl RaftService {
 
     /// Answers a node that looks for a cluster, unless it has another one than this node.
     fn discover_call(&self, message: &RaftMessage) -> Answered {
+        self.check_open()?;
         let identity = &self.membership.identity;
         let header = message.header.as_ref();
         let header = header.ok_or(Status::invalid_argument("the call has no header"))?;

@@ -6,8 +6,8 @@
 //!         -> workers (patch time and value, compress, send, count) -> report
 //! ```
 //!
-//! Equal options and seed make equal requests, whatever the concurrency. While the clock runs a
-//! request costs the generator a few bytes patched per sample and one snappy pass.
+//! Equal options and seed make equal series and values, whatever the concurrency. While the clock
+//! runs a request costs the generator a few bytes patched per sample and one snappy pass.
 
 mod histogram;
 mod options;

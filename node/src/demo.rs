@@ -1,11 +1,11 @@
 //! `granary demo`: the whole system on one machine, as real processes of this executable.
 //!
 //! Three nodes in the hashring `default`, three in `hashring-0` with the hard tenants `a` and `b`,
-//! RF 2, one bucket directory, and built-in targets that remote-write over HTTP. Every number that
-//! is printed was read over HTTP on a node that took no write.
+//! RF 2, one bucket directory, and built-in targets that remote-write over HTTP. Every number
+//! printed was read over HTTP on a node that took no write.
 //!
 //! ```text
-//! options -> plan (names, ports, flags; pure) -> fleet (child processes) -> startup (ready, routes)
+//! options -> plan (names, ports, flags) -> fleet (child processes) -> startup (ready, routes)
 //!         -> targets (writes) + watch (queries, table, verdict) -> fleet stopped, data removed
 //! ```
 

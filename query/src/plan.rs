@@ -271,7 +271,7 @@ fn grid_of(
         );
         return Err(QueryError::BadData(message));
     }
-    let count = end_ms.abs_diff(start_ms) / step_ms.unsigned_abs() + 1;
+    let count = (end_ms.abs_diff(start_ms) / step_ms.unsigned_abs()).saturating_add(1);
     let count = usize::try_from(count).unwrap_or(usize::MAX);
     if count > options.samples_max {
         return Err(too_many_samples(options.samples_max));

@@ -50,7 +50,7 @@ async fn a_quorum_has_leases_and_a_minority_loses_them_after_ten_seconds() {
         pass(1).await;
         round(&mut leader, &leases, &[1, 2], 0);
     }
-    assert!(leases[&3].valid() == false, "its last answer heard is ten seconds old");
+    assert!(!leases[&3].valid(), "its last answer heard is ten seconds old");
     assert!(leases[&1].valid() && leases[&2].valid());
     assert_eq!(*leases[&1].live(), nodes(&[1, 2]));
 }

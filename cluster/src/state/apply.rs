@@ -31,6 +31,7 @@ impl ClusterState {
                     self.cluster_id = *cluster_id;
                     self.cluster_seed = *cluster_seed;
                     self.founders = founders.clone();
+                    self.rebuild_fresh_rings();
                 }
                 Ok(())
             }

@@ -60,6 +60,21 @@ fn a_ring_has_no_table_before_all_founders_are_in() {
 }
 
 #[test]
+fn a_node_may_register_before_the_cluster_has_its_name() {
+    let mut state = ClusterState::default();
+    join(&mut state, 1, "r");
+    join(&mut state, 2, "r");
+    assert!(!state.hashrings["r"].has_table());
+    let found = Command::Found {
+        cluster_id: Some(ClusterId(7)),
+        cluster_seed: Secret(1),
+        founders: [NodeId(1)].into(),
+    };
+    assert_eq!(state.apply(&found), Answer::Done);
+    assert!(state.hashrings["r"].has_table());
+}
+
+#[test]
 fn a_used_ring_keeps_its_table_and_a_fresh_one_takes_the_newcomer() {
     let mut state = founded(&[1, 2]);
     join(&mut state, 1, DEFAULT_HASHRING);

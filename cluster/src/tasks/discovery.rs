@@ -86,17 +86,19 @@ async fn ask_seeds(membership: &Membership) -> (Vec<Discovered>, bool) {
     let hello = Discover::Hello { me: membership.contact() };
     let calls = membership.options.seeds.iter().map(|seed| ask(membership, seed, &hello));
     let mut found = BTreeMap::new();
+    let mut refusal = String::new();
     for (seed, answer) in membership.options.seeds.iter().zip(join_all(calls).await) {
         match answer {
             Ok(answer) => {
                 found.insert(answer.me.id, answer);
             }
             Err(status) if status.code() == tonic::Code::FailedPrecondition => {
-                membership.note(&format!("seed {seed} refused: {}", status.message()));
+                refusal = format!("seed {seed} refused: {}", status.message());
             }
             Err(status) => tracing::debug!(%seed, error = status.message(), "no answer"),
         }
     }
+    membership.note_refusal(refusal);
     let is_seed = found.remove(&membership.node_id()).is_some();
     let answers: Vec<Discovered> = found.into_values().collect();
     learn(membership, &answers);

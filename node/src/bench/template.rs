@@ -2,12 +2,12 @@
 //! change, and those have a fixed width at a known place.
 
 use bytes::Bytes;
-use proto::{Sample, TenantName};
+use proto::TenantName;
+use proto::remote_write::RequestWriter;
 
 use super::BenchError;
 use super::options::WriteOptions;
 use super::series::{GENERATION_DIGITS, SERIES_PER_TARGET, SeriesPlan};
-use crate::client::encode::put_series;
 
 /// Width of a timestamp's varint for every time from 1971 to 2109.
 const TIMESTAMP_BYTES: usize = 6;
@@ -67,28 +67,37 @@ impl Template {
             compressed: Vec::new(),
             snappy: snap::raw::Encoder::new(),
         };
+        let mut request = RequestWriter::default();
         for series in series {
-            template.push(series, first_ms)?;
+            template.push(&mut request, series, first_ms)?;
         }
+        template.protobuf = request.as_bytes().to_vec();
         let room = snap::raw::max_compress_len(template.protobuf.len());
         template.compressed.resize(room, 0);
         Ok(template)
     }
 
-    fn push(&mut self, series: u32, timestamp_ms: i64) -> Result<(), BenchError> {
+    /// Adds a series to the request and remembers where it has what changes.
+    fn push(
+        &mut self,
+        request: &mut RequestWriter,
+        series: u32,
+        timestamp_ms: i64,
+    ) -> Result<(), BenchError> {
         let bad = |error: String| BenchError::Series(error);
         let labels = self.plan.labels(series, 0).map_err(|error| bad(error.to_string()))?;
-        let start = self.protobuf.len();
-        put_series(&mut self.protobuf, &labels, &[Sample { timestamp_ms, value: 0.0 }]);
+        let start = request.as_bytes().len();
+        request.series(&labels, &[(timestamp_ms, 0.0)]);
+        let encoded = &request.as_bytes()[start..];
         let pod = self.plan.pod(series / SERIES_PER_TARGET, 0);
-        let found = self.protobuf[start..].windows(pod.len()).position(|w| w == pod.as_bytes());
+        let found = encoded.windows(pod.len()).position(|window| window == pod.as_bytes());
         let pod_at = found.ok_or_else(|| bad(format!("series {series} has no pod")))?;
         let generation = start + pod_at + pod.len() - GENERATION_DIGITS;
         let place = |at: usize| {
             u32::try_from(at).map_err(|_| bad("a request has more than 4 GiB".to_owned()))
         };
-        self.places
-            .push(Places { generation: place(generation)?, end: place(self.protobuf.len())? });
+        let end = place(request.as_bytes().len())?;
+        self.places.push(Places { generation: place(generation)?, end });
         Ok(())
     }
 

@@ -4,7 +4,8 @@
 use std::time::Duration;
 
 use proto::labels::METRIC_NAME;
-use proto::{Labels, LabelsError, Sample, TenantName};
+use proto::remote_write::RequestWriter;
+use proto::{Labels, LabelsError, TenantName};
 use reqwest::Client;
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
@@ -12,7 +13,7 @@ use tokio::time::MissedTickBehavior;
 use super::options::DemoOptions;
 use super::plan::{HARD_TENANTS, Plan};
 use crate::client::ClientError;
-use crate::client::encode::WriteRequest;
+use crate::client::encode::compress;
 use crate::client::remote_write::{Delivery, RemoteWriter, RetryLimits, TENANT_HEADER};
 
 /// Time between two rounds.
@@ -93,11 +94,11 @@ impl Target {
     }
 
     /// The request of one round.
-    pub(super) fn scrape(&self, round: u64, timestamp_ms: i64) -> WriteRequest {
-        let mut request = WriteRequest::new();
+    pub(super) fn scrape(&self, round: u64, timestamp_ms: i64) -> RequestWriter {
+        let mut request = RequestWriter::default();
         for (labels, course) in &self.series {
             let value = course.value(round, self.phase);
-            request.push(labels, &[Sample { timestamp_ms, value }]);
+            request.series(labels, &[(timestamp_ms, value)]);
         }
         request
     }
@@ -190,7 +191,7 @@ impl Feeder {
 
     /// Writes one target; the failure in words.
     async fn write(&self, i: usize, target: &Target, round: u64) -> Option<String> {
-        let body = target.scrape(round, (self.now_ms)()).compress()?;
+        let body = compress(&target.scrape(round, (self.now_ms)()))?;
         let tenant = target.tenant.as_ref();
         let Delivery { verdict, .. } = self.writer.send(&self.urls, i, tenant, body.into()).await;
         verdict.err().map(|error| format!("{}: {error}", target.name))

@@ -21,8 +21,10 @@ use crate::client::query::{self, Answer, Method};
 const START_LIMIT: Duration = Duration::from_secs(90);
 /// Longest start with `--once`: what is left of its 45 s is for the answer and the stop.
 const START_LIMIT_ONCE: Duration = Duration::from_secs(28);
-/// Longest wait for the first round of writes.
-const FEED_LIMIT: Duration = Duration::from_secs(6);
+/// Longest wait for a round of writes that are all acked, counted from the end of the start; with
+/// `--once` from its beginning.
+const FEED_LIMIT: Duration = Duration::from_secs(10);
+const FEED_LIMIT_ONCE: Duration = Duration::from_secs(34);
 /// Longest wait for the right answer after that.
 const ANSWER_LIMIT: Duration = Duration::from_secs(5);
 /// Pause between two questions while waiting for it.
@@ -43,13 +45,16 @@ pub(super) async fn drive(
     progress(&format!("starting {} nodes in two hashrings ...", plan.nodes.len()));
     let executable = std::env::current_exe()
         .map_err(|error| DemoError::io("cannot find this executable", error))?;
+    let started = Instant::now();
     fleet.start(&executable, plan)?;
     let limit = if options.once { START_LIMIT_ONCE } else { START_LIMIT };
     startup::bring_up(plan, fleet, http, limit).await?;
     let feeder = Feeder::new(options, plan, http, now_ms)?;
     let fed = feeder.fed();
+    let feed_until =
+        if options.once { started + FEED_LIMIT_ONCE } else { Instant::now() + FEED_LIMIT };
     let show = async {
-        first_round(fed.clone()).await;
+        all_acked(fed.clone(), feed_until).await;
         if options.once {
             return once(options, plan, http).await;
         }
@@ -62,14 +67,15 @@ pub(super) async fn drive(
     }
 }
 
-/// Waits for the first round of writes and tells when not all were acked.
-async fn first_round(mut fed: Receiver<Fed>) {
-    let done = fed.wait_for(|fed| fed.rounds > 0);
-    match tokio::time::timeout(FEED_LIMIT, done).await {
-        Ok(Ok(fed)) if fed.failed == 0 => progress("every target's first write is acked"),
-        Ok(Ok(fed)) => progress(&format!("{} writes not acked: {}", fed.failed, fed.reason)),
-        Ok(Err(_)) | Err(_) => progress("the first writes are not answered yet"),
+/// Waits for a round in which every target's write was acked; tells when there is none in time.
+async fn all_acked(mut fed: Receiver<Fed>, until: Instant) {
+    let round = fed.wait_for(|fed| fed.rounds > 0 && fed.failed == 0);
+    let acked = tokio::time::timeout_at(until, round).await.is_ok_and(|round| round.is_ok());
+    if acked {
+        return progress("the writes of all targets are acked");
     }
+    let Fed { rounds, failed, reason } = fed.borrow().clone();
+    progress(&format!("after {rounds} rounds {failed} writes are not acked: {reason}"));
 }
 
 /// Asks every node that took no write, until all agree on the right table or the time is up.
@@ -201,5 +207,47 @@ fn tell_failed_writes(fed: &mut Receiver<Fed>) {
     if fed.failed > 0 {
         let every = ROUND_EVERY.as_secs();
         progress(&format!("{} writes not acked, next in {every} s; {}", fed.failed, fed.reason));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::query::Row;
+
+    fn answer(cluster: &str) -> Answer {
+        let row = |(tenant, value): (&str, &str)| Row {
+            labels: [("tenant_id".to_owned(), tenant.to_owned())].into(),
+            value: value.to_owned(),
+        };
+        let rows = [("a", "1"), ("b", "1"), ("cluster", cluster)].map(row);
+        Answer { rows: rows.to_vec(), warnings: Vec::new() }
+    }
+
+    #[test]
+    fn the_verdict_needs_the_right_answer_of_every_node_asked() {
+        let right = || ("default-1".to_owned(), Ok(answer("17")));
+        let other = |answer| vec![right(), ("hashring-0-1".to_owned(), answer)];
+        assert!(judge(&other(Ok(answer("17"))), 17).is_empty());
+        assert_eq!(judge(&other(Ok(answer("16"))), 17), ["hashring-0-1: cluster is 16, not 17"]);
+        let lost = ClientError::Unavailable { attempts: 1, last: "connection refused".to_owned() };
+        let wrong = judge(&other(Err(lost)), 17);
+        assert_eq!(wrong.len(), 1);
+        assert!(wrong[0].contains("connection refused"), "{}", wrong[0]);
+    }
+
+    #[tokio::test]
+    async fn waiting_for_acks_ends_with_a_whole_round_or_in_time() {
+        let sender = tokio::sync::watch::Sender::new(Fed::default());
+        // In time: the deadline is over at once.
+        all_acked(sender.subscribe(), Instant::now()).await;
+        let fed = Fed { rounds: 1, failed: 2, reason: "status 503".to_owned() };
+        sender.send_replace(fed);
+        let never = Instant::now() + Duration::from_secs(3600);
+        let waiting = all_acked(sender.subscribe(), never);
+        tokio::pin!(waiting);
+        assert!(futures::poll!(&mut waiting).is_pending());
+        sender.send_replace(Fed { rounds: 2, ..Fed::default() });
+        waiting.await;
     }
 }

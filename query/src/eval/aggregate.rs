@@ -42,7 +42,7 @@ impl Run<'_> {
         grid: Grid,
         sink: &mut Sink<'_>,
     ) -> Result<(), QueryError> {
-        let keying = Keying::new(self, aggregation.labels, aggregation.without);
+        let keying = Keying::grouping(self, aggregation.labels, aggregation.without);
         let mut groups = Groups::default();
         let mut drop_name: Vec<bool> = Vec::new();
         self.stream(aggregation.expr, grid, &mut |run, row| {

@@ -1,9 +1,11 @@
 //! Label ids to group numbers: integer work, no strings.
 
 use proto::FixedMap;
+use proto::labels::METRIC_NAME;
 
-use super::{LabelTable, RowLabels, Run};
+use super::{LabelTable, METADATA_LABELS, RowLabels, Run};
 use crate::dictionary::{NameId, PairId};
+use crate::syntax::Matching;
 
 /// A set of label names by id.
 #[derive(Clone, Debug, Default)]
@@ -25,7 +27,7 @@ impl NameSet {
     }
 }
 
-/// Which labels make the key: only those named, or all but those named and the metric's.
+/// Which labels make the key: only those named, or all but those named.
 #[derive(Clone, Debug)]
 pub(crate) struct Keying {
     pub names: NameSet,
@@ -33,23 +35,29 @@ pub(crate) struct Keying {
 }
 
 impl Keying {
-    pub(crate) fn new(run: &mut Run<'_>, labels: &[String], without: bool) -> Keying {
+    /// Keys of an aggregation: `without` leaves out the labels of the metric too.
+    pub(crate) fn grouping(run: &mut Run<'_>, labels: &[String], without: bool) -> Keying {
+        let metric: &[&str] = if without { &METADATA_LABELS } else { &[] };
+        Keying::new(run, labels.iter().map(String::as_str).chain(metric.iter().copied()), without)
+    }
+
+    /// Keys of a vector match: `ignoring` leaves out the metric's name too, but not its type.
+    pub(crate) fn matching(run: &mut Run<'_>, matching: &Matching) -> Keying {
+        let metric: &[&str] = if matching.on { &[] } else { &[METRIC_NAME] };
+        let labels = matching.labels.iter().map(String::as_str);
+        Keying::new(run, labels.chain(metric.iter().copied()), !matching.on)
+    }
+
+    fn new<'l>(run: &mut Run<'_>, labels: impl Iterator<Item = &'l str>, without: bool) -> Keying {
         let mut names = NameSet::default();
-        for label in labels {
-            let id = run.names.intern_name(label);
-            names.insert(id);
-        }
+        labels.for_each(|label| names.insert(run.names.intern_name(label)));
         Keying { names, without }
     }
 
     /// The labels of a row that make its key.
     pub(crate) fn key(&self, run: &Run<'_>, labels: &[PairId]) -> RowLabels {
-        let kept = labels.iter().copied().filter(|pair| {
-            let name = run.names.name_of(*pair);
-            let named = self.names.contains(name);
-            if self.without { !named && !run.is_metadata(name) } else { named }
-        });
-        kept.collect()
+        let kept = labels.iter().copied();
+        kept.filter(|pair| self.names.contains(run.names.name_of(*pair)) != self.without).collect()
     }
 }
 

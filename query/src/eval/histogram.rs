@@ -39,10 +39,7 @@ impl Run<'_> {
     ) -> Result<(), QueryError> {
         let q = self.scalar(&args[0], grid)?;
         let found = self.histograms(&args[1], grid)?;
-        if !found.histograms.is_empty() {
-            let quantiles = (0..grid.count).map(|step| q.at(step));
-            self.warn_bad_quantiles(args[0].span.start, quantiles);
-        }
+        self.warn_bad_quantiles(args[0].span.start, (0..grid.count).map(|step| q.at(step)));
         let mut forced = false;
         let result = self.per_histogram(&found, sink, &mut |step, buckets| {
             let (value, fixed) = bucket_quantile(q.at(step), buckets);
@@ -84,7 +81,7 @@ impl Run<'_> {
         let matrix = self.collect(arg, grid)?;
         let le = self.names.intern_name("le");
         let delayed = self.plan.options.delayed_name_removal;
-        let keying = Keying::new(self, &["le".to_owned()], true);
+        let keying = Keying::grouping(self, &["le".to_owned()], true);
         let mut groups = Groups::default();
         let (mut labels, mut histograms) = (LabelTable::default(), Vec::<Histogram>::new());
         for index in 0..matrix.len() {

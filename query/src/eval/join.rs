@@ -1,7 +1,7 @@
 //! Arithmetic and comparison of two vectors: one hash join for all steps, on label ids.
 
 use super::binary::Operation;
-use super::groups::{Groups, Keying, NameSet};
+use super::groups::{Groups, Keying};
 use super::labels::with_label;
 use super::{ABSENT, Matrix, Row, RowLabels, Run, Sink, is_present};
 use crate::dictionary::{NameId, PairId};
@@ -41,7 +41,7 @@ impl Run<'_> {
         }
         let swapped = matching.cardinality == Cardinality::OneToMany;
         let (many, one) = if swapped { (right, left) } else { (left, right) };
-        let keying = Keying::new(self, &matching.labels, !matching.on);
+        let keying = Keying::matching(self, matching);
         let include = matching.include.iter().map(|name| self.names.intern_name(name)).collect();
         let join = Join { operation, matching, keying, include, many, one };
         let out = self.join(&join, grid)?;
@@ -155,8 +155,7 @@ impl Run<'_> {
             !join.operation.op.is_comparison() || (join.operation.returns_bool && !delayed);
         let mut labels: RowLabels = if renames { self.without_metadata(many) } else { many.into() };
         if join.matching.cardinality == Cardinality::OneToOne {
-            let (names, on) = (&join.keying.names, join.matching.on);
-            labels.retain(|pair| self.stays(*pair, names, on));
+            labels.retain(|pair| self.stays(*pair, join));
         }
         for name in &join.include {
             let pair = one.iter().copied().find(|pair| self.names.name_of(*pair) == *name);
@@ -165,8 +164,12 @@ impl Run<'_> {
         labels
     }
 
-    fn stays(&self, pair: PairId, names: &NameSet, on: bool) -> bool {
-        names.contains(self.names.name_of(pair)) == on
+    /// One to one: whether a label is one of those matched on. The metric's name stays or goes
+    /// by the operator, unless `on` leaves it out.
+    fn stays(&self, pair: PairId, join: &Join<'_>) -> bool {
+        let name = self.names.name_of(pair);
+        let named = join.keying.names.contains(name);
+        if join.matching.on { named } else { !named || self.is_metadata(name) }
     }
 }
 

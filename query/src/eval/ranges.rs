@@ -84,7 +84,7 @@ impl Run<'_> {
         if start > end {
             return None;
         }
-        let count = usize::try_from(end.abs_diff(start) / step.unsigned_abs() + 1);
+        let count = usize::try_from((end.abs_diff(start) / step.unsigned_abs()).saturating_add(1));
         Some(Grid { start_ms: start, step_ms: step, count: count.unwrap_or(usize::MAX) })
     }
 

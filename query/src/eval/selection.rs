@@ -29,7 +29,7 @@ impl Run<'_> {
         };
         check_param(aggregation.op, &param, grid)?;
         let matrix = self.collect(aggregation.expr, grid)?;
-        let keying = Keying::new(self, aggregation.labels, aggregation.without);
+        let keying = Keying::grouping(self, aggregation.labels, aggregation.without);
         let mut groups = Groups::default();
         let mut members: Vec<Vec<usize>> = Vec::new();
         for index in 0..matrix.len() {
@@ -208,7 +208,7 @@ impl Run<'_> {
             return Err(QueryError::execution(format!("invalid label name {name}")));
         };
         let name = self.names.intern_name(label);
-        let keying = Keying::new(self, aggregation.labels, aggregation.without);
+        let keying = Keying::grouping(self, aggregation.labels, aggregation.without);
         let mut groups = Groups::default();
         let mut out = Matrix::new(grid.count);
         self.stream(aggregation.expr, grid, &mut |run, row| {

@@ -54,7 +54,7 @@ impl Run<'_> {
         grid: Grid,
         sink: &mut Sink<'_>,
     ) -> Result<(), QueryError> {
-        let keying = Keying::new(self, &matching.labels, !matching.on);
+        let keying = Keying::matching(self, matching);
         if op == BinaryOp::Or {
             return self.union(lhs, rhs, keying, grid, sink);
         }

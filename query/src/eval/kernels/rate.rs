@@ -63,7 +63,7 @@ fn extrapolation(
 ) -> f64 {
     let first_value = columns.values[range.start];
     let (first, last) = (columns.timestamps[range.start], columns.timestamps[range.end - 1]);
-    let sampled = seconds(last - first);
+    let sampled = seconds(last.saturating_sub(first));
     let average = sampled / (range.len() - 1) as f64;
     let threshold = average * 1.1;
     let mut to_start = seconds(first.saturating_sub(call.windows.start(step)));
@@ -92,7 +92,7 @@ pub(super) fn last_two(call: &Call, columns: &Columns, out: &mut [f64]) {
         }
         let last = range.end - 1;
         let (value, previous) = (columns.values[last], columns.values[last - 1]);
-        let distance = columns.timestamps[last] - columns.timestamps[last - 1];
+        let distance = columns.timestamps[last].saturating_sub(columns.timestamps[last - 1]);
         let change = if is_rate && value < previous { value } else { value - previous };
         out[step] = if is_rate { change / seconds(distance) } else { change };
     });
