@@ -1,7 +1,6 @@
 //! The node's blocks: cut out of the head, shipped to the bucket, retired from the local disk.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use cluster::Cluster;
@@ -18,15 +17,13 @@ use storage::head::{Head, PartId};
 use storage::objstore::{Bucket, ObjstoreConfig};
 use ulid::Ulid;
 
-use crate::config::NodeConfig;
+use crate::config::{BucketConfig, NodeConfig};
 use crate::env::{Env, run_blocking};
 use crate::error::NodeError;
 use crate::metrics::{Metrics, ResultLabels};
 
 /// Folder of the local blocks within the data directory.
 const BLOCKS_DIRECTORY: &str = "blocks";
-/// Folder of the default bucket within the data directory.
-const BUCKET_DIRECTORY: &str = "bucket";
 
 /// Local blocks and bucket of a node.
 pub struct Blocks {
@@ -206,17 +203,13 @@ fn open_bucket(config: &NodeConfig, env: &Env) -> Result<Bucket, NodeError> {
     if let Some(store) = &env.bucket {
         return Ok(Bucket::from_store(store.clone(), "the bucket of this process"));
     }
-    let parsed = match &config.bucket.objstore_yaml {
-        Some(yaml) => ObjstoreConfig::parse(yaml)
+    let parsed = match &config.bucket {
+        BucketConfig::Objstore(yaml) => ObjstoreConfig::parse(yaml)
             .map_err(|error| NodeError::Config(format!("--objstore.config: {error}")))?,
-        None => ObjstoreConfig::filesystem(default_bucket(config)),
+        BucketConfig::Directory(directory) => ObjstoreConfig::filesystem(directory),
     };
     for warning in parsed.warnings() {
         tracing::warn!(warning, "--objstore.config");
     }
     Ok(parsed.open()?)
-}
-
-fn default_bucket(config: &NodeConfig) -> PathBuf {
-    config.tsdb.path.join(BUCKET_DIRECTORY)
 }

@@ -30,7 +30,8 @@ use crate::http::{admin, assets, query_api, receive, starting};
 use crate::metrics::Metrics;
 use crate::peer::pool::{MESSAGE_BYTES_MAX, Pool};
 use crate::peer::replicas::ClusterReplicas;
-use crate::peer::service::{BUDGET_UNIT_BYTES, PeerParts, PeerService};
+use crate::peer::service::{PeerParts, PeerService};
+use crate::write::BUDGET_UNIT_BYTES;
 use crate::readiness::Readiness;
 use crate::write::alias::Aliases;
 use crate::write::lanes::{LaneReader, Lanes, run_lane};
@@ -253,11 +254,10 @@ impl Start {
             path: config.tsdb.path.display().to_string(),
             reason: format!("the cached cluster state: {error}"),
         })?;
-        let advertised = config.cluster.advertise_address.clone();
         let options = ClusterOptions {
             data_dir,
             name: config.node_name.clone(),
-            address: advertised.unwrap_or_else(|| grpc.to_string()),
+            address: advertised(&config.cluster.advertise_address, grpc),
             http_address: Some(http.to_string()),
             seeds: config.cluster.seeds.clone(),
             bootstrap_expect: config.cluster.bootstrap_expect,
@@ -480,6 +480,14 @@ struct Edges {
     lanes: Option<Lanes>,
     holder: Arc<dyn crate::read::sources::LocalHolder>,
     pool: Arc<Pool>,
+}
+
+/// The address told to others; port 0 stands for the port that the listener got.
+fn advertised(address: &str, grpc: SocketAddr) -> String {
+    match address.strip_suffix(":0") {
+        Some(host) => format!("{host}:{}", grpc.port()),
+        None => address.to_owned(),
+    }
 }
 
 fn roles(config: &NodeConfig) -> std::collections::BTreeSet<cluster::Role> {

@@ -12,3 +12,6 @@ pub mod router;
 pub mod split;
 pub mod tally;
 pub mod verdict;
+
+/// Unit of the byte budgets: semaphores count in these.
+pub const BUDGET_UNIT_BYTES: usize = 1024;

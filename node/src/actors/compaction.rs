@@ -37,7 +37,6 @@ pub struct Arguments {
 /// The compaction actor.
 pub struct CompactionActor;
 
-#[async_trait::async_trait]
 impl Actor for CompactionActor {
     type Msg = Message;
     type State = Arguments;

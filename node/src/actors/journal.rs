@@ -31,7 +31,6 @@ pub struct Arguments {
 /// The journal actor.
 pub struct JournalActor;
 
-#[async_trait::async_trait]
 impl Actor for JournalActor {
     type Msg = Message;
     type State = ();

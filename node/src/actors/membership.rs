@@ -38,7 +38,6 @@ pub struct State {
 /// The membership actor.
 pub struct MembershipActor;
 
-#[async_trait::async_trait]
 impl Actor for MembershipActor {
     type Msg = Message;
     type State = State;

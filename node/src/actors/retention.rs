@@ -19,7 +19,6 @@ pub enum Message {
 /// The retention actor.
 pub struct RetentionActor;
 
-#[async_trait::async_trait]
 impl Actor for RetentionActor {
     type Msg = Message;
     type State = Services;

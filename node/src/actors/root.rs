@@ -64,7 +64,6 @@ pub struct State {
 /// The root supervisor. It has no messages of its own.
 pub struct Root;
 
-#[async_trait::async_trait]
 impl Actor for Root {
     type Msg = ();
     type State = State;

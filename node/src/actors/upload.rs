@@ -22,7 +22,6 @@ pub enum Message {
 /// The upload actor.
 pub struct UploadActor;
 
-#[async_trait::async_trait]
 impl Actor for UploadActor {
     type Msg = Message;
     type State = Services;

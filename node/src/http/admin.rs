@@ -186,7 +186,7 @@ async fn status(edge: web::Data<AdminEdge>) -> HttpResponse {
             "applied": raft.last_applied, "lease_valid": lease.valid(),
             "cluster_time_ms": lease.cluster_time_ms(), "members": members,
         },
-        "head": {"series": head.series, "samples_appended": head.samples_appended},
+        "head": {"series": head.series(), "samples_appended": head.appended()},
         "blocks": {
             "local": edge.metrics.blocks_local.get(), "unshipped": edge.metrics.blocks_unshipped.get(),
         },
@@ -203,8 +203,8 @@ impl AdminEdge {
     fn refresh_gauges(&self) {
         let head = self.head.stats();
         let lease = self.cluster.lease();
-        self.metrics.head_series.set(head.series as i64);
-        self.metrics.head_samples_appended.set(head.samples_appended as i64);
+        self.metrics.head_series.set(head.series() as i64);
+        self.metrics.head_samples_appended.set(head.appended() as i64);
         self.metrics.lease_valid.set(i64::from(lease.valid()));
         self.metrics.members_live.set(lease.live().len() as i64);
         self.metrics.ready.set(i64::from(self.readiness.check().is_ok()));

@@ -12,7 +12,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Duration, Instant, timeout};
 
 use crate::metrics::Metrics;
-use crate::peer::service::BUDGET_UNIT_BYTES;
+use crate::write::BUDGET_UNIT_BYTES;
 use crate::readiness::Readiness;
 use crate::write::alias::Aliases;
 use crate::write::membership::ClusterRouting;

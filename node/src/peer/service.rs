@@ -22,6 +22,7 @@ use tonic::{Request, Response, Status};
 use super::replicas::append_local;
 use crate::read::server as read_server;
 use crate::read::sources::LocalHolder;
+use crate::write::BUDGET_UNIT_BYTES;
 use crate::write::lanes::Lanes;
 use crate::write::membership::wait_epoch;
 use crate::write::router::{ReplicaAnswer, Shipment};
@@ -31,9 +32,6 @@ const EPOCH_WAIT: Duration = Duration::from_secs(3);
 
 /// What a record may grow to when it is decoded, as a multiple of its bytes. Budgets count it.
 const DECODED_FACTOR: usize = 4;
-
-/// Budget unit in bytes: semaphores count in these.
-pub const BUDGET_UNIT_BYTES: usize = 1024;
 
 /// What the service needs of a node whose head is open.
 pub struct PeerParts {
