@@ -58,11 +58,16 @@ impl Env {
 pub struct SystemClock;
 
 impl WallClock for SystemClock {
-    #[allow(clippy::disallowed_methods)]
     fn now_ms(&self) -> i64 {
-        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-        since.map_or(0, |d| i64::try_from(d.as_millis()).unwrap_or(i64::MAX))
+        wall_clock_ms()
     }
+}
+
+/// Milliseconds since 1970 by the system's clock.
+#[allow(clippy::disallowed_methods, reason = "the one place that reads the wall clock")]
+pub fn wall_clock_ms() -> i64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.map_or(0, |d| i64::try_from(d.as_millis()).unwrap_or(i64::MAX))
 }
 
 /// Connections over TCP, made when they are first used.

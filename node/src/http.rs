@@ -1,6 +1,6 @@
 //! The HTTP edges: remote write on one listener; queries, administration and the page on another.
 
-//pub mod admin;
+pub mod admin;
 pub mod assets;
 //pub mod query_api;
 pub mod receive;

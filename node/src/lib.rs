@@ -12,8 +12,11 @@ pub mod error;
 pub mod http;
 pub mod metrics;
 pub mod peer;
+pub mod read;
 pub mod readiness;
+pub mod run;
 pub mod telemetry;
 pub mod write;
 
 pub use error::NodeError;
+pub use run::run_node;

@@ -2,4 +2,4 @@
 
 pub mod pool;
 pub mod replicas;
-//pub mod service;
+pub mod service;

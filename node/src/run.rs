@@ -23,14 +23,16 @@ use crate::config::NodeConfig;
 use crate::env::{Env, run_blocking};
 use crate::error::NodeError;
 use crate::http::admin::AdminEdge;
-use crate::http::query_api::QueryApi;
+//QA use crate::http::query_api::QueryApi;
 use crate::http::receive::WriteEdge;
 use crate::http::starting::run as run_server;
-use crate::http::{admin, assets, query_api, receive, starting};
+use crate::http::{admin, assets, receive, starting};
 use crate::metrics::Metrics;
 use crate::peer::pool::{MESSAGE_BYTES_MAX, Pool};
 use crate::peer::replicas::ClusterReplicas;
 use crate::peer::service::{PeerParts, PeerService};
+use crate::read::local::StorageHolder;
+use crate::read::sources::LocalHolder;
 use crate::write::BUDGET_UNIT_BYTES;
 use crate::readiness::Readiness;
 use crate::write::alias::Aliases;
@@ -212,7 +214,14 @@ impl Start {
         let (root, _) = Actor::spawn(None, Root, services)
             .await
             .map_err(|error| NodeError::Internal(error.to_string()))?;
-        let holder = blocks.holder(head.clone());
+        let threads = self.env.threads.clone();
+        let blocking: crate::read::Blocking = Arc::new(move |work| threads.block(work));
+        let holder: Arc<dyn LocalHolder> = Arc::new(StorageHolder::new(
+            head.clone(),
+            blocks.local().clone(),
+            &self.config.receive.tenant_label,
+            blocking.clone(),
+        ));
         peer_service.open(PeerParts {
             lanes: lanes.clone(),
             head: head.clone(),
@@ -391,16 +400,16 @@ impl Start {
     }
 
     fn serve_http(&self, edges: &Edges) -> Result<Vec<ServerHandle>, NodeError> {
-        let query = web::Data::new(self.query_api(edges));
+//QA        let query = web::Data::new(self.query_api(edges));
         let admin_edge = web::Data::new(self.admin_edge(edges));
         let http = HttpServer::new(move || {
             App::new()
                 .wrap(Compress::default())
-                .app_data(query.clone())
+//QA                .app_data(query.clone())
                 .app_data(admin_edge.clone())
                 .configure(admin::configure)
                 .configure(assets::configure)
-                .configure(query_api::configure)
+//QA                .configure(query_api::configure)
         })
         .workers(ADMIN_WORKERS)
         .disable_signals();
@@ -478,7 +487,7 @@ struct Edges {
     head: Arc<Head>,
     blocks: Arc<Blocks>,
     lanes: Option<Lanes>,
-    holder: Arc<dyn crate::read::sources::LocalHolder>,
+    holder: Arc<dyn LocalHolder>,
     pool: Arc<Pool>,
 }
 

@@ -78,7 +78,6 @@ impl PeerService {
     }
 
     fn check(&self, header: Option<&proto::rpc::Header>) -> Result<NodeId, Status> {
-        let header = header.ok_or_else(|| Status::invalid_argument("the header is missing"))?;
         self.cluster.check_header(header)
     }
 

@@ -228,7 +228,7 @@ impl Router {
         let live = &flight.view.live;
         let (tally, asks) = Tally::new(ring.ack_copies, &groups, |node| live.contains(&node));
         let series: Vec<Vec<u32>> = split.into_iter().map(|(_, series)| series).collect();
-        let mut round = Round::new(self, flight.clone(), series, tally);
+        let round = Round::new(self, flight.clone(), series, tally);
         round.send(asks);
         round.until_decided(deadline).await
     }
