@@ -20,8 +20,8 @@ pub struct Appended {
     /// Series (indexes of the batch) that are not known and came without labels; none of their
     /// samples is stored. Send them again with labels.
     pub unknown: Vec<u32>,
-    /// New series that were refused because of `--head.series-max`; none of their samples is
-    /// stored.
+    /// New series that were refused because of `--head.series-max`, or because their labels have
+    /// more than [`FRAME_LABEL_BYTES_MAX`] bytes; none of their samples is stored.
     pub over_limit: Vec<u32>,
     /// Samples whose timestamp already had another value: series index and timestamp. The greater
     /// value is kept.
@@ -129,7 +129,9 @@ impl<S: Stage> Append<'_, S> {
             return None;
         };
         let series = self.shared.series.load(std::sync::atomic::Ordering::Relaxed);
-        if series >= self.shared.series_max && self.stage.limits_series() {
+        let over =
+            series >= self.shared.series_max || labels.as_bytes().len() > FRAME_LABEL_BYTES_MAX;
+        if over && self.stage.limits_series() {
             self.out.over_limit.push(index);
             return None;
         }
@@ -140,6 +142,7 @@ impl<S: Stage> Append<'_, S> {
         Some(slot)
     }
 
+    /// Takes the samples of a series, no more at once than fit a frame.
     fn take_series(
         &mut self,
         index: u32,
@@ -148,20 +151,26 @@ impl<S: Stage> Append<'_, S> {
         timestamps: &[i64],
         values: &[f64],
     ) -> Result<(), StorageError> {
-        if self.partition.hot.at(slot).flags & FLAG_PENDING != 0 {
-            // The batch names a series twice: what it has of it so far must be seen here.
-            self.flush()?;
-        }
-        let before = self.record.samples();
-        if timestamps.is_sorted_by(|a, b| a < b) {
-            for (t, value) in timestamps.iter().zip(values) {
-                self.classify(index, slot, id, before, *t, value.to_bits());
+        let slices = timestamps.chunks(FRAME_SAMPLES_MAX);
+        for (timestamps, values) in slices.zip(values.chunks(FRAME_SAMPLES_MAX)) {
+            if self.partition.hot.at(slot).flags & FLAG_PENDING != 0 {
+                // What was taken of this series before must be seen here.
+                self.flush()?;
             }
-        } else {
-            self.classify_sorted(index, slot, id, timestamps, values);
+            let before = self.record.samples();
+            if timestamps.is_sorted_by(|a, b| a < b) {
+                for (t, value) in timestamps.iter().zip(values) {
+                    self.classify(index, slot, id, before, *t, value.to_bits());
+                }
+            } else {
+                self.classify_sorted(index, slot, id, timestamps, values);
+            }
+            let full = self.record.samples() >= FRAME_SAMPLES_MAX;
+            if full || self.label_bytes >= FRAME_LABEL_BYTES_MAX {
+                self.flush()?;
+            }
         }
-        let full = self.record.samples() >= FRAME_SAMPLES_MAX;
-        if full || self.label_bytes >= FRAME_LABEL_BYTES_MAX { self.flush() } else { Ok(()) }
+        Ok(())
     }
 
     fn classify_sorted(

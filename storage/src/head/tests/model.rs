@@ -21,12 +21,22 @@ enum Operation {
     Close(u8),
     Drop(u8),
     Checkpoint,
-    /// A checkpoint that is journaled and then forgotten.
-    HalfCheckpoint,
+    /// A checkpoint with other operations between its steps; `false`: journaled and forgotten.
+    BusyCheckpoint(Vec<Operation>, bool),
     Crash(bool),
 }
 
 fn operation() -> impl Strategy<Value = Operation> {
+    let busy = prop::collection::vec(simple_operation(), 0..12);
+    prop_oneof![
+        12 => simple_operation(),
+        1 => Just(Operation::Checkpoint),
+        2 => (busy, any::<bool>()).prop_map(|(busy, end)| Operation::BusyCheckpoint(busy, end)),
+        2 => any::<bool>().prop_map(Operation::Crash),
+    ]
+}
+
+fn simple_operation() -> impl Strategy<Value = Operation> {
     let samples = prop::collection::vec((0u16..60, 0u8..4), 1..6);
     let series = prop::collection::vec((0u8..12, samples), 1..6);
     prop_oneof![
@@ -35,9 +45,6 @@ fn operation() -> impl Strategy<Value = Operation> {
         3 => Just(Operation::Commit),
         2 => (0u8..6).prop_map(Operation::Close),
         2 => any::<u8>().prop_map(Operation::Drop),
-        1 => Just(Operation::Checkpoint),
-        1 => Just(Operation::HalfCheckpoint),
-        2 => any::<bool>().prop_map(Operation::Crash),
     ]
 }
 
@@ -95,7 +102,7 @@ fn value(number: u8) -> f64 {
 /// The head, the model, and the model as of the last commit.
 struct World {
     files: MemoryFiles,
-    head: Head,
+    head: Arc<Head>,
     now: Model,
     durable: Model,
 }
@@ -107,7 +114,7 @@ impl World {
             Operation::Commit => self.commit(),
             Operation::Close(window) => {
                 let window_start_ms = i64::from(window) * WINDOW_MS;
-                let id = self.head.close(window_start_ms).unwrap();
+                let (id, _) = self.head.close(window_start_ms).unwrap();
                 assert_eq!(id, self.now.open_part(window_start_ms));
                 self.now.open.insert(window_start_ms, id.number + 1);
             }
@@ -116,13 +123,29 @@ impl World {
                 checkpoint(&self.head);
                 self.durable = self.now.clone();
             }
-            Operation::HalfCheckpoint => {
-                drive(&self.head, self.head.checkpoint()).unwrap();
-                self.durable = self.now.clone();
-            }
+            Operation::BusyCheckpoint(busy, finish) => self.busy_checkpoint(busy, finish),
             Operation::Crash(clean) => self.crash(clean),
         }
         self.check();
+    }
+
+    fn busy_checkpoint(&mut self, busy: Vec<Operation>, finish: bool) {
+        let head = self.head.clone();
+        let mut future = std::pin::pin!(head.checkpoint());
+        let mut context = Context::from_waker(futures::task::noop_waker_ref());
+        let mut busy = busy.into_iter();
+        let done = loop {
+            if let Poll::Ready(done) = future.as_mut().poll(&mut context) {
+                break done.unwrap();
+            }
+            if let Some(operation) = busy.next() {
+                self.run(operation);
+            }
+            self.commit();
+        };
+        if finish {
+            self.head.finish_checkpoint(done).unwrap();
+        }
     }
 
     fn append(&mut self, name: u8, series: Vec<(u8, Vec<(u16, u8)>)>, with_labels: bool) {
@@ -187,6 +210,7 @@ impl World {
             return;
         }
         let id = closed[usize::from(choice) % closed.len()];
+        self.commit();
         self.check_cut(id);
         self.head.drop_part(id).unwrap();
         self.now.parts.remove(&id);
@@ -208,7 +232,7 @@ impl World {
 
     fn crash(&mut self, clean: bool) {
         self.files.crash(if clean { Crash::Clean } else { Crash::ProcessOnly });
-        self.head = open(&self.files);
+        self.head = Arc::new(open(&self.files));
         self.now = self.durable.clone();
         assert_eq!(self.head.replay_stats().malformed_frames, 0);
         assert_eq!(self.head.replay_stats().orphan_samples, 0);
@@ -232,13 +256,13 @@ impl World {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(96))]
+    #![proptest_config(ProptestConfig::with_cases(ProptestConfig::default().cases * 3 / 8))]
     #[test]
     fn the_head_agrees_with_its_model(
         operations in prop::collection::vec(operation(), 1..60)
     ) {
         let files = MemoryFiles::default();
-        let head = open(&files);
+        let head = Arc::new(open(&files));
         let (now, durable) = (Model::default(), Model::default());
         let mut world = World { files, head, now, durable };
         operations.into_iter().for_each(|operation| world.run(operation));
