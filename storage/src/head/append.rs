@@ -8,9 +8,13 @@ use proto::{Labels, SampleBatch, SeriesId, greater_value};
 use super::chunks::Origin;
 use super::lines::{FLAG_NEW, FLAG_PENDING};
 use super::options::{FRAME_LABEL_BYTES_MAX, FRAME_SAMPLES_MAX};
-use super::partition::{Partition, Shared};
+use super::partition::{Partition, Shared, TenantIndex};
+use super::slab::NONE;
 use super::symbols::{NameId, PairId};
 use crate::StorageError;
+
+/// Series that are looked up together, so that the memory they lie in is fetched side by side.
+const RESOLVE_SERIES: usize = 48;
 
 /// What became of a batch. Nothing of it may be acknowledged before `position` is durable.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -67,6 +71,30 @@ struct Append<'a, S: Stage> {
 }
 
 impl Partition {
+    /// Looks up the first series of `ids`, and reads where their next samples will go. The reads do
+    /// not depend on each other, so that the processor waits for many at once.
+    fn resolve(
+        &self,
+        tenant: Option<TenantIndex>,
+        ids: &[SeriesId],
+        slots: &mut [u32; RESOLVE_SERIES],
+    ) {
+        slots.fill(NONE);
+        let Some(tenant) = tenant else { return };
+        for (slot, id) in slots.iter_mut().zip(ids) {
+            *slot = self.find(tenant, *id).unwrap_or(NONE);
+        }
+        let mut read = 0u8;
+        for slot in slots.iter().filter(|slot| **slot != NONE) {
+            let hot = self.hot.at(*slot);
+            if hot.tail != NONE {
+                let block = self.slab.get(hot.tail);
+                read ^= block[hot.tail_bytes().min(block.len() - 1)];
+            }
+        }
+        std::hint::black_box(read);
+    }
+
     /// Appends a batch whose series all belong here. After an error what earlier frames of the
     /// call carried stays (they are staged); the rest left no trace.
     pub(super) fn append<S: Stage>(
@@ -95,13 +123,20 @@ impl<S: Stage> Append<'_, S> {
         let tenant = self.partition.tenants_by_name.get(&batch.tenant).copied();
         let mut tenant_known = tenant;
         let mut labels = batch.labels.iter().peekable();
+        let mut slots = [NONE; RESOLVE_SERIES];
         for (index, id, timestamps, values) in batch.iter() {
+            if index.is_multiple_of(RESOLVE_SERIES) {
+                self.partition.resolve(tenant_known, &batch.ids[index..], &mut slots);
+            }
+            let resolved = slots[index % RESOLVE_SERIES];
             let index = index as u32;
             while labels.next_if(|(at, _)| *at < index).is_some() {}
             if timestamps.is_empty() {
                 continue;
             }
-            let known = tenant_known.and_then(|tenant| self.partition.find(tenant, id));
+            // What is not known may have been made since its block was resolved.
+            let find = || tenant_known.and_then(|tenant| self.partition.find(tenant, id));
+            let known = if resolved == NONE { find() } else { Some(resolved) };
             let given = labels.peek().filter(|(at, _)| *at == index).map(|(_, labels)| labels);
             let Some(slot) = known.or_else(|| self.create(index, batch, id, given)) else {
                 continue;

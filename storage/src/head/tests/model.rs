@@ -105,9 +105,40 @@ struct World {
     head: Arc<Head>,
     now: Model,
     durable: Model,
+    /// Every sample that was ever sent.
+    sent: BTreeSet<(SeriesKey, i64, u64)>,
 }
 
 impl World {
+    fn new() -> World {
+        let files = MemoryFiles::default();
+        let head = Arc::new(open(&files));
+        let (now, durable) = (Model::default(), Model::default());
+        World { files, head, now, durable, sent: BTreeSet::new() }
+    }
+
+    /// The head holds what was durable, unless it was dropped since, and nothing that never was.
+    fn check_between(&self) {
+        let mut found = BTreeMap::new();
+        for series in self.head.select(&everything()).unwrap() {
+            let key = (series.tenant.clone(), series.id.0);
+            found.insert(key, samples(&series).into_iter().collect::<BTreeMap<i64, u64>>());
+        }
+        for (id, series) in &self.durable.parts {
+            for (key, samples) in series.iter().filter(|_| self.now.parts.contains_key(id)) {
+                for t in samples.keys() {
+                    let bits = found.get(key).and_then(|samples| samples.get(t));
+                    assert!(bits.is_some(), "{key:?} lacks its durable sample at {t}");
+                }
+            }
+        }
+        for (key, samples) in found {
+            for (t, bits) in samples {
+                assert!(self.sent.contains(&(key.clone(), t, bits)), "{key:?} at {t}: {bits:x}");
+            }
+        }
+    }
+
     fn run(&mut self, operation: Operation) {
         match operation {
             Operation::Append { tenant, series, labels } => self.append(tenant, series, labels),
@@ -190,6 +221,7 @@ impl World {
                 samples.iter().map(|(t, v)| (i64::from(*t) * 1000, value(*v).to_bits())).collect();
             sorted.sort_unstable();
             for (t, bits) in sorted {
+                self.sent.insert((key.clone(), t, bits));
                 if self.now.add(&key, t, bits) {
                     expected.insert((index as u32, t));
                 }
@@ -261,12 +293,26 @@ proptest! {
     fn the_head_agrees_with_its_model(
         operations in prop::collection::vec(operation(), 1..60)
     ) {
-        let files = MemoryFiles::default();
-        let head = Arc::new(open(&files));
-        let (now, durable) = (Model::default(), Model::default());
-        let mut world = World { files, head, now, durable };
+        let mut world = World::new();
         operations.into_iter().for_each(|operation| world.run(operation));
         world.run(Operation::Commit);
         world.run(Operation::Crash(true));
+    }
+
+    #[test]
+    fn what_was_durable_survives_a_power_cut_in_a_commit(
+        operations in prop::collection::vec(simple_operation(), 1..40),
+        cut in 0u64..12, seed: u64
+    ) {
+        let mut world = World::new();
+        operations.into_iter().for_each(|operation| world.run(operation));
+        world.files.cut_power_after(cut);
+        let whole = (0..100).try_for_each(|_| world.head.journal().commit().map(drop)).is_ok();
+        if whole && world.head.journal().durable() == world.head.journal().last_staged() {
+            world.durable = world.now.clone();
+        }
+        world.files.crash(Crash::Torn { seed });
+        world.head = Arc::new(open(&world.files));
+        world.check_between();
     }
 }
