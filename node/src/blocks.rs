@@ -37,6 +37,8 @@ pub struct Blocks {
     random: Mutex<StdRng>,
     /// Blocks known to be whole in the bucket.
     shipped: Mutex<BTreeSet<Ulid>>,
+    /// Why the list of the bucket's blocks may lack something.
+    doubt: Mutex<Option<String>>,
 }
 
 impl Blocks {
@@ -71,6 +73,7 @@ impl Blocks {
             hashring: config.hashring.clone(),
             random: Mutex::new(StdRng::seed_from_u64(env.seed ^ 0x756c_6964)),
             shipped: Mutex::default(),
+            doubt: Mutex::new(Some("it was not listed yet".to_owned())),
         });
         blocks.refresh().await;
         Ok(blocks)
@@ -150,13 +153,24 @@ impl Blocks {
     }
 
     async fn refresh(&self) {
-        match self.bucket.refresh().await {
-            Ok(report) if report.added + report.removed > 0 => {
-                tracing::info!(blocks = report.blocks, added = report.added, "bucket listed");
+        let doubt = match self.bucket.refresh().await {
+            Ok(report) => {
+                if report.added + report.removed > 0 {
+                    tracing::info!(blocks = report.blocks, added = report.added, "bucket listed");
+                }
+                None
             }
-            Ok(_) => {}
-            Err(error) => tracing::error!(%error, "the bucket could not be listed"),
-        }
+            Err(error) => {
+                tracing::error!(%error, "the bucket could not be listed");
+                Some(format!("it could not be listed: {error}"))
+            }
+        };
+        *self.doubt.lock() = doubt;
+    }
+
+    /// Why the list of the bucket's blocks may lack something, if it may.
+    pub fn doubt(&self) -> Option<String> {
+        self.doubt.lock().clone()
     }
 
     /// Removes local blocks that are older than the retention, whole in the bucket, and served

@@ -2,6 +2,6 @@
 
 pub mod admin;
 pub mod assets;
-//pub mod query_api;
+pub mod query_api;
 pub mod receive;
 pub mod starting;

@@ -110,7 +110,11 @@ impl Metrics {
 
     fn register_write(&mut self) {
         let r = &mut self.registry;
-        r.register("granary_http_requests", "HTTP requests by handler and code", self.requests.clone());
+        r.register(
+            "granary_http_requests",
+            "HTTP requests by handler and code",
+            self.requests.clone(),
+        );
         r.register_with_unit(
             "granary_receive_request_duration",
             "Time that write requests took",

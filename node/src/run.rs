@@ -23,18 +23,21 @@ use crate::config::NodeConfig;
 use crate::env::{Env, run_blocking};
 use crate::error::NodeError;
 use crate::http::admin::AdminEdge;
-//QA use crate::http::query_api::QueryApi;
+use crate::http::query_api::{QueryApi, QueryParts};
 use crate::http::receive::WriteEdge;
 use crate::http::starting::run as run_server;
-use crate::http::{admin, assets, receive, starting};
+use crate::http::{admin, assets, query_api, receive, starting};
 use crate::metrics::Metrics;
 use crate::peer::pool::{MESSAGE_BYTES_MAX, Pool};
 use crate::peer::replicas::ClusterReplicas;
 use crate::peer::service::{PeerParts, PeerService};
 use crate::read::local::StorageHolder;
-use crate::read::sources::LocalHolder;
-use crate::write::BUDGET_UNIT_BYTES;
+use crate::read::peers::PeerHolders;
+use crate::read::sources::{BucketHolder, ClusterViews, LocalHolder};
+use crate::read::stored::StoredBlocks;
+use crate::read::{Blocking, Sources};
 use crate::readiness::Readiness;
+use crate::write::BUDGET_UNIT_BYTES;
 use crate::write::alias::Aliases;
 use crate::write::lanes::{LaneReader, Lanes, run_lane};
 use crate::write::membership::ClusterRouting;
@@ -42,6 +45,8 @@ use crate::write::router::{Router, RouterOptions};
 
 /// HTTP workers of the query and admin edge.
 const ADMIN_WORKERS: usize = 2;
+/// Most bytes of series that one query may gather.
+const QUERY_BYTES_MAX: u64 = 1 << 30;
 /// Samples of a late part that make it due at once.
 const LATE_SAMPLES_MAX: u64 = 10_000_000;
 /// A call to a peer takes at most this share of a request's time.
@@ -105,10 +110,8 @@ async fn stop_signal() {
 
 /// One process per data directory.
 fn lock_directory(path: &Path) -> Result<std::fs::File, NodeError> {
-    let failed = |reason: String| NodeError::DataDirectory {
-        path: path.display().to_string(),
-        reason,
-    };
+    let failed =
+        |reason: String| NodeError::DataDirectory { path: path.display().to_string(), reason };
     std::fs::create_dir_all(path).map_err(|e| failed(e.to_string()))?;
     let file = std::fs::File::create(path.join("lock")).map_err(|e| failed(e.to_string()))?;
     file.try_lock().map_err(|_| failed("another granary process uses it".to_owned()))?;
@@ -215,7 +218,7 @@ impl Start {
             .await
             .map_err(|error| NodeError::Internal(error.to_string()))?;
         let threads = self.env.threads.clone();
-        let blocking: crate::read::Blocking = Arc::new(move |work| threads.block(work));
+        let blocking: Blocking = Arc::new(move |work| threads.block(work));
         let holder: Arc<dyn LocalHolder> = Arc::new(StorageHolder::new(
             head.clone(),
             blocks.local().clone(),
@@ -229,7 +232,7 @@ impl Start {
             peer_bytes_max: self.config.receive.peer_bytes_max as usize,
         });
         let pool = Arc::new(Pool::new(cluster.clone(), self.env.dial.clone()));
-        let edges = Edges { cluster, head, blocks, lanes, holder, pool };
+        let edges = Edges { cluster, head, blocks, lanes, holder, pool, blocking };
         let servers = self.serve_http(&edges)?;
         tracing::info!(
             http = %http_address, grpc = %grpc_address, remote_write = %write_address,
@@ -250,11 +253,7 @@ impl Start {
         })
     }
 
-    async fn open_cluster(
-        &self,
-        grpc: SocketAddr,
-        http: SocketAddr,
-    ) -> Result<Cluster, NodeError> {
+    async fn open_cluster(&self, grpc: SocketAddr, http: SocketAddr) -> Result<Cluster, NodeError> {
         let config = &self.config;
         let data_dir = config.tsdb.path.join("cluster");
         let kv_dir = data_dir.join("state");
@@ -339,7 +338,10 @@ impl Start {
         let head = run_blocking(&*self.env.threads, open).await??;
         let damaged = head.recovery().damaged.len();
         if damaged > 0 {
-            tracing::error!(damaged, "journal frames are damaged; their samples must come from other copies");
+            tracing::error!(
+                damaged,
+                "journal frames are damaged; their samples must come from other copies"
+            );
         }
         self.metrics.journal_damaged_frames.set(damaged as i64);
         Ok(Arc::new(head))
@@ -376,7 +378,8 @@ impl Start {
         fatal: mpsc::UnboundedSender<String>,
     ) -> Services {
         let tsdb = &self.config.tsdb;
-        let tick = (tsdb.window_grace / 4).clamp(Duration::from_millis(500), Duration::from_secs(30));
+        let tick =
+            (tsdb.window_grace / 4).clamp(Duration::from_millis(500), Duration::from_secs(30));
         Services {
             cluster: cluster.clone(),
             head: head.clone(),
@@ -400,16 +403,16 @@ impl Start {
     }
 
     fn serve_http(&self, edges: &Edges) -> Result<Vec<ServerHandle>, NodeError> {
-//QA        let query = web::Data::new(self.query_api(edges));
+        let query = web::Data::new(self.query_api(edges));
         let admin_edge = web::Data::new(self.admin_edge(edges));
         let http = HttpServer::new(move || {
             App::new()
                 .wrap(Compress::default())
-//QA                .app_data(query.clone())
+                .app_data(query.clone())
                 .app_data(admin_edge.clone())
                 .configure(admin::configure)
                 .configure(assets::configure)
-//QA                .configure(query_api::configure)
+                .configure(query_api::configure)
         })
         .workers(ADMIN_WORKERS)
         .disable_signals();
@@ -418,9 +421,10 @@ impl Start {
         let mut servers = vec![run_server(http.run())?];
         if let Some(edge) = self.write_edge(edges) {
             let edge = web::Data::new(edge);
-            let server =
-                HttpServer::new(move || App::new().app_data(edge.clone()).configure(receive::configure))
-                    .disable_signals();
+            let server = HttpServer::new(move || {
+                App::new().app_data(edge.clone()).configure(receive::configure)
+            })
+            .disable_signals();
             let server = server.listen(clone(&self.listeners.write)?).map_err(failed)?;
             servers.push(run_server(server.run())?);
         }
@@ -458,10 +462,47 @@ impl Start {
             default_tenant: receive.default_tenant.clone(),
             request_bytes_max: receive.request_bytes_max as usize,
             decoded_bytes_max: receive.decoded_bytes_max as usize,
-            budget: Arc::new(Semaphore::new(receive.inflight_bytes_max as usize / BUDGET_UNIT_BYTES)),
+            budget: Arc::new(Semaphore::new(
+                receive.inflight_bytes_max as usize / BUDGET_UNIT_BYTES,
+            )),
             readiness: self.readiness.clone(),
             metrics: self.metrics.clone(),
         })
+    }
+
+    fn query_api(&self, edges: &Edges) -> QueryApi {
+        let query = &self.config.query;
+        QueryApi::new(QueryParts {
+            sources: self.sources(edges),
+            clock: self.env.clock.clone(),
+            blocking: edges.blocking.clone(),
+            tenant_label: self.config.receive.tenant_label.clone(),
+            tenant_header: self.config.receive.tenant_header.clone(),
+            enforce_tenancy: query.enforce_tenancy,
+            replica_labels: query.replica_labels.clone(),
+            partial_response: query.partial_response,
+            timeout: query.timeout,
+            lookback: query.lookback,
+            samples_max: usize::try_from(query.samples_max).unwrap_or(usize::MAX),
+            bytes_max: QUERY_BYTES_MAX,
+            concurrent_max: query.concurrent_max,
+        })
+    }
+
+    fn sources(&self, edges: &Edges) -> Sources {
+        let (dialer, speaker) = (edges.pool.clone(), edges.pool.clone());
+        let remote = PeerHolders::new(move |node| dialer.client(node), move || speaker.header());
+        let stored = || {
+            let blocks = edges.blocks.clone();
+            let doubt = Box::new(move || blocks.doubt());
+            Arc::new(StoredBlocks::new(edges.blocks.bucket().clone(), doubt))
+        };
+        Sources {
+            local: edges.holder.clone(),
+            remote: Arc::new(remote),
+            bucket: self.config.roles.store.then(|| stored() as Arc<dyn BucketHolder>),
+            views: Arc::new(ClusterViews(edges.cluster.clone())),
+        }
     }
 
     fn admin_edge(&self, edges: &Edges) -> AdminEdge {
@@ -478,8 +519,7 @@ impl Start {
     }
 }
 
-type GrpcEdge =
-    (oneshot::Sender<()>, tokio::task::JoinHandle<Result<(), tonic::transport::Error>>);
+type GrpcEdge = (oneshot::Sender<()>, tokio::task::JoinHandle<Result<(), tonic::transport::Error>>);
 
 /// What the HTTP edges are made of.
 struct Edges {
@@ -489,6 +529,7 @@ struct Edges {
     lanes: Option<Lanes>,
     holder: Arc<dyn LocalHolder>,
     pool: Arc<Pool>,
+    blocking: Blocking,
 }
 
 /// The address told to others; port 0 stands for the port that the listener got.

@@ -6,8 +6,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use journal::files::faulty::{Faults, FaultyFiles};
 use journal::files::OsFiles;
+use journal::files::faulty::{Faults, FaultyFiles};
 use node::config::NodeConfig;
 use node::env::Env;
 use node::run::Node;

@@ -88,7 +88,10 @@ impl State {
         let cluster = &self.arguments.cluster;
         let lease = cluster.lease();
         if !lease.valid() {
-            return Some(format!("no lease from a leader yet ({})", cluster.status().phase.as_str()));
+            return Some(format!(
+                "no lease from a leader yet ({})",
+                cluster.status().phase.as_str()
+            ));
         }
         if lease.is_clock_skewed() {
             return Some("this node's clock is more than 30 s off the cluster's".to_owned());

@@ -77,13 +77,9 @@ impl Actor for Root {
         let children = BTreeMap::new();
         let mut state = State { services, children, upload: None, restarts: 0 };
         // Leaves first: whoever is told something starts before the one that tells.
-        for child in [
-            Child::Journal,
-            Child::Membership,
-            Child::Upload,
-            Child::Compaction,
-            Child::Retention,
-        ] {
+        for child in
+            [Child::Journal, Child::Membership, Child::Upload, Child::Compaction, Child::Retention]
+        {
             state.start(child, &myself).await?;
         }
         Ok(state)
@@ -111,7 +107,10 @@ impl State {
         let cell = match child {
             Child::Journal => {
                 let arguments = journal::Arguments { head: s.head, threads: s.threads };
-                Actor::spawn_linked(None, journal::JournalActor, arguments, link).await?.0.get_cell()
+                Actor::spawn_linked(None, journal::JournalActor, arguments, link)
+                    .await?
+                    .0
+                    .get_cell()
             }
             Child::Membership => {
                 let arguments = membership::Arguments {

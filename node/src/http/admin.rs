@@ -253,9 +253,12 @@ impl AdminEdge {
         }
         let rows = self.tenant_rows().await.map_err(|text| (503, text))?;
         if rows.iter().any(|row| row.tenant == tenant.as_str()) {
-            return Err((409, format!(
-                "tenant {tenant} has samples already; moving a tenant's data is not supported yet"
-            )));
+            return Err((
+                409,
+                format!(
+                    "tenant {tenant} has samples already; moving a tenant's data is not supported yet"
+                ),
+            ));
         }
         let command = Command::RouteTenant {
             tenant: tenant.as_str().to_owned(),

@@ -12,8 +12,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Duration, Instant, timeout};
 
 use crate::metrics::Metrics;
-use crate::write::BUDGET_UNIT_BYTES;
 use crate::readiness::Readiness;
+use crate::write::BUDGET_UNIT_BYTES;
 use crate::write::alias::Aliases;
 use crate::write::membership::ClusterRouting;
 use crate::write::request::Request;
@@ -156,7 +156,8 @@ impl WriteEdge {
 
     /// Decompresses snappy's block format.
     fn decode(&self, body: &[u8]) -> Result<(Bytes, OwnedSemaphorePermit), Refusal> {
-        let broken = |error| Refusal::Bad(format!("the body is not snappy (block format): {error}"));
+        let broken =
+            |error| Refusal::Bad(format!("the body is not snappy (block format): {error}"));
         let length = snap::raw::decompress_len(body).map_err(broken)?;
         if length > self.decoded_bytes_max {
             return Err(Refusal::TooLarge(format!(
@@ -183,7 +184,9 @@ impl WriteEdge {
                 }
                 let durable = format!("copies={copies}; epoch={epoch}");
                 if rejections.is_empty() {
-                    return HttpResponse::Ok().insert_header(("X-Granary-Durable", durable)).finish();
+                    return HttpResponse::Ok()
+                        .insert_header(("X-Granary-Durable", durable))
+                        .finish();
                 }
                 HttpResponse::BadRequest()
                     .insert_header(("X-Granary-Durable", durable))

@@ -85,7 +85,10 @@ impl PeerService {
     async fn check_epoch(&self, ring: &str, epoch: Epoch) -> Option<AppendResponse> {
         let waited = timeout(EPOCH_WAIT, wait_epoch(&self.cluster, ring, epoch)).await;
         if waited.is_err() {
-            return Some(unavailable(format!("hashring {ring:?} is not at epoch {} here", epoch.0)));
+            return Some(unavailable(format!(
+                "hashring {ring:?} is not at epoch {} here",
+                epoch.0
+            )));
         }
         let state = self.cluster.state();
         let current = state.hashrings.get(ring).map_or(Epoch(0), |r| r.epoch);

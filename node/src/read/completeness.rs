@@ -125,7 +125,8 @@ mod tests {
             (2, &[], &[], &[], true),
         ];
         for (w, nodes, full, lacking, complete) in table {
-            let found = judge(&view(1, true, w, nodes), &answers(full, lacking), &BucketAnswer::Full);
+            let found =
+                judge(&view(1, true, w, nodes), &answers(full, lacking), &BucketAnswer::Full);
             assert_eq!(found.is_empty(), complete, "W {w} nodes {nodes:?} full {full:?}");
         }
     }

@@ -9,9 +9,7 @@ use proto::NodeId;
 use tokio::time::{Instant, timeout};
 
 use super::completeness::{BucketAnswer, HolderAnswer, judge};
-use super::sources::{
-    Authority, BucketHolder, LocalHolder, ReadView, RemoteHolders, Views,
-};
+use super::sources::{Authority, BucketHolder, LocalHolder, ReadView, RemoteHolders, Views};
 use super::{Budget, ReadError, TenantScope, run_on};
 
 /// How long a node may take that the cluster believes to be down.

@@ -98,7 +98,9 @@ impl LocalHolder for StorageHolder {
     fn authority(&self) -> Authority {
         let damaged_frames = self.head.recovery().damaged.len();
         if damaged_frames > 0 {
-            return Authority::partial(format!("{damaged_frames} frames of its journal are damaged"));
+            return Authority::partial(format!(
+                "{damaged_frames} frames of its journal are damaged"
+            ));
         }
         match self.blocks.damaged().first() {
             Some((ulid, why)) => Authority::partial(format!("its block {ulid} is damaged: {why}")),

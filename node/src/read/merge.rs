@@ -124,8 +124,7 @@ mod tests {
         all.into_iter().for_each(|series| merge.add(series, rules, &mut names));
         let shown = |series: MergedSeries| {
             let labels = names.labels(&series.pairs).unwrap().to_string();
-            let in_order =
-                series.pairs.iter().map(|p| names.pair(*p).0).is_sorted_by(|a, b| a < b);
+            let in_order = series.pairs.iter().map(|p| names.pair(*p).0).is_sorted_by(|a, b| a < b);
             assert!(in_order, "{labels}");
             (labels, series.replicas.iter().map(Vec::len).collect())
         };

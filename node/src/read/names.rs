@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use futures::future::try_join_all;
 use proto::{Labels, Matcher};
 use query::Interner;
-use storage::Selection;
+use storage::{Selection, SeriesChunks};
 
 use super::fanout::{Answer, Fanout};
 use super::merge::Merge;
@@ -34,11 +34,7 @@ impl Fanout {
     ) -> Result<Found<Vec<Labels>>, ReadError> {
         let mut found = Found::default();
         let (mut merge, mut names) = (Merge::default(), Interner::default());
-        let asked = self.selections(selectors, times).into_iter().map(|mut selection| async move {
-            selection.labels_only = true;
-            self.series(&selection).await
-        });
-        for answer in try_join_all(asked).await? {
+        for answer in self.series_only(selectors, times).await? {
             found.warnings.extend(answer.warnings);
             for series in answer.parts.into_iter().flatten() {
                 merge.add(series, self.rules(), &mut names);
@@ -92,17 +88,24 @@ impl Fanout {
         selectors.iter().map(|matchers| self.selection(matchers, times)).collect()
     }
 
+    /// The series of each selector, without chunks.
+    async fn series_only(
+        &self,
+        selectors: &Selectors,
+        times: (i64, i64),
+    ) -> Result<Vec<Answer<Vec<SeriesChunks>>>, ReadError> {
+        let mut selections = self.selections(selectors, times);
+        selections.iter_mut().for_each(|selection| selection.labels_only = true);
+        try_join_all(selections.iter().map(|selection| self.series(selection))).await
+    }
+
     async fn tenant_names(
         &self,
         selectors: &Selectors,
         times: (i64, i64),
     ) -> Result<Found<BTreeSet<String>>, ReadError> {
         let mut found: Found<BTreeSet<String>> = Found::default();
-        let asked = self.selections(selectors, times).into_iter().map(|mut selection| async move {
-            selection.labels_only = true;
-            self.series(&selection).await
-        });
-        for answer in try_join_all(asked).await? {
+        for answer in self.series_only(selectors, times).await? {
             found.warnings.extend(answer.warnings);
             for series in answer.parts.iter().flatten() {
                 if !found.items.contains(series.tenant.as_str()) {

@@ -69,8 +69,8 @@ fn merge_tail(columns: &mut Columns, base: usize, choose: fn(f64, f64) -> f64) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proto::STALE_NAN_BITS;
     use proptest::prelude::*;
+    use proto::STALE_NAN_BITS;
     use std::collections::BTreeMap;
 
     fn chunk(samples: &[(i64, f64)]) -> Chunk {

@@ -343,7 +343,9 @@ impl<'a> Round<'a> {
         for (series, timestamp) in &self.conflicts {
             rejections.add(1, || {
                 let labels = match request.resolve(*series as usize, seed) {
-                    Resolved::Canonical(labels) | Resolved::Aliased(_, labels) => labels.to_string(),
+                    Resolved::Canonical(labels) | Resolved::Aliased(_, labels) => {
+                        labels.to_string()
+                    }
                     Resolved::Invalid(text) => text,
                 };
                 format!("{labels}: another value is stored at timestamp {timestamp}")

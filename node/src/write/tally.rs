@@ -57,7 +57,11 @@ pub struct Tally {
 
 impl Tally {
     /// Starts with the groups that the request touches, and says whom to ask first.
-    pub fn new(needed: usize, groups: &[&Group], live: impl Fn(NodeId) -> bool) -> (Tally, Vec<Ask>) {
+    pub fn new(
+        needed: usize,
+        groups: &[&Group],
+        live: impl Fn(NodeId) -> bool,
+    ) -> (Tally, Vec<Ask>) {
         let mut tally = Tally { needed, groups: Vec::new() };
         let mut asks = Asks::default();
         for (index, group) in groups.iter().enumerate() {
@@ -212,10 +216,8 @@ mod tests {
 
     #[test]
     fn one_send_carries_all_groups_of_a_node() {
-        let group = |owners: [u64; 2]| Group {
-            owners: owners.map(NodeId).to_vec(),
-            reserves: Vec::new(),
-        };
+        let group =
+            |owners: [u64; 2]| Group { owners: owners.map(NodeId).to_vec(), reserves: Vec::new() };
         let (a, b) = (group([1, 2]), group([2, 3]));
         let (mut tally, asks) = Tally::new(2, &[&a, &b], |_| true);
         let two = asks.iter().find(|ask| ask.node == NodeId(2)).unwrap();

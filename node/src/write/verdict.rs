@@ -46,7 +46,9 @@ impl Rejections {
 #[derive(Debug, thiserror::Error, PartialEq, Eq, Clone)]
 pub enum Unavailable {
     /// This node holds no lease.
-    #[error("this node has had no word from a leader for 10 s: no lease, so it acknowledges nothing")]
+    #[error(
+        "this node has had no word from a leader for 10 s: no lease, so it acknowledges nothing"
+    )]
     NoLease,
     /// The tenant's ring has fewer live nodes than an ack needs copies.
     #[error("hashring {ring:?} has {live} live nodes; an ack needs {needed} durable copies")]
@@ -59,7 +61,9 @@ pub enum Unavailable {
         needed: usize,
     },
     /// The time of the request is over.
-    #[error("no {needed} durable copies within {seconds} s (--receive.request-timeout); last: {last}")]
+    #[error(
+        "no {needed} durable copies within {seconds} s (--receive.request-timeout); last: {last}"
+    )]
     Deadline {
         /// Copies that an ack needs.
         needed: usize,

@@ -101,8 +101,7 @@ mod tests {
 
     #[test]
     fn a_large_series_is_spread_over_messages() {
-        let messages: Vec<_> =
-            Messages::new(vec![series("m", 10, 1 << 20)], authority()).collect();
+        let messages: Vec<_> = Messages::new(vec![series("m", 10, 1 << 20)], authority()).collect();
         assert_eq!(messages.len(), 6);
         let chunks = messages.iter().flat_map(|m| &m.series).flat_map(|s| &s.chunks);
         let times: Vec<i64> = chunks.map(|chunk| chunk.min_ms).collect();

@@ -62,9 +62,7 @@ impl Replicas for Scripted {
             (Node::Hangs, _) => std::future::pending().await,
             (Node::Stale(epoch), _) => ReplicaAnswer::Stale(Epoch(epoch)),
             (Node::Healthy, Shipment::Samples(batch)) => self.append_samples(node, &batch),
-            (Node::Healthy, Shipment::Metadata(_)) => {
-                ReplicaAnswer::all_durable()
-            }
+            (Node::Healthy, Shipment::Metadata(_)) => ReplicaAnswer::all_durable(),
         }
     }
 }
