@@ -95,6 +95,8 @@ pub struct TsdbConfig {
     pub window_grace: Duration,
     /// How often samples of closed windows are cut into a block of their own.
     pub late_part_interval: Duration,
+    /// Size of a journal segment: a multiple of 512, 1 MiB to 1 GiB.
+    pub wal_segment_bytes: u64,
 }
 
 /// The write edge.

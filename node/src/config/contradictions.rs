@@ -49,6 +49,14 @@ fn window(config: &NodeConfig) -> Result<(), ConfigError> {
             "--tsdb.late-part-interval=0 would cut blocks without end: set it to 1s or more".into(),
         );
     }
+    let segment = tsdb.wal_segment_bytes;
+    if !(1 << 20..=1 << 30).contains(&segment) || !segment.is_multiple_of(512) {
+        return refuse(format!(
+            "--tsdb.wal-segment-size={} does not fit: take a multiple of 512 bytes from 1MiB to \
+             1GiB, for example 128MiB",
+            size_text(segment)
+        ));
+    }
     Ok(())
 }
 

@@ -87,6 +87,7 @@ impl NodeConfig {
             one("tsdb.max-block-duration", duration_text(tsdb.window)),
             one("tsdb.window-grace", duration_text(tsdb.window_grace)),
             one("tsdb.late-part-interval", duration_text(tsdb.late_part_interval)),
+            one("tsdb.wal-segment-size", size_text(tsdb.wal_segment_bytes)),
             one("head.partitions", self.head.partitions),
             one("head.series-max", self.head.series_max),
             one("store.cache-bytes", size_text(self.store.cache_bytes)),

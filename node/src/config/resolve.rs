@@ -159,6 +159,7 @@ fn tsdb(values: &Values<'_>) -> Result<TsdbConfig, ConfigError> {
         window,
         window_grace: grace.unwrap_or((window / 4).min(Duration::from_secs(30 * 60))),
         late_part_interval: late.unwrap_or((window / 8).min(Duration::from_secs(15 * 60))),
+        wal_segment_bytes: values.required("tsdb.wal-segment-size", value::size)?,
     })
 }
 

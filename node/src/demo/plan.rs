@@ -17,6 +17,9 @@ pub(super) const HARD_TENANTS: [&str; 2] = ["a", "b"];
 /// The tenant of writes without a header.
 pub(super) const SOFT_TENANT: &str = "cluster";
 
+/// Six nodes on one disk: small journal segments start faster.
+const WAL_SEGMENT: &str = "8MiB";
+
 /// Flags whose value differs from node to node: nobody can give one for all.
 const FLAGS_PER_NODE: [&str; 9] = [
     "--node.name",
@@ -183,6 +186,7 @@ fn arguments(
         format!("--remote-write.address={}", listen.write),
         format!("--cluster.seeds={}", seeds.join(",")),
         "--receive.replication-factor=2".to_owned(),
+        format!("--tsdb.wal-segment-size={WAL_SEGMENT}"),
         format!("--receive.default-tenant-id={SOFT_TENANT}"),
         format!("--objstore.config={}", bucket(&data.join("bucket"))),
     ];

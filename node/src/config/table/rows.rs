@@ -341,6 +341,16 @@ pub const SETTINGS: &[Setting] = &[
         hidden: true,
     },
     Setting {
+        name: "tsdb.wal-segment-size",
+        group: Group::Storage,
+        kind: Kind::Size,
+        default: Text("128MiB"),
+        example: "64MiB",
+        help: "Size of the journal's segments, which are written ahead with zeros.",
+        more: "A multiple of 512 bytes, 1MiB to 1GiB. Segments that exist keep their size.",
+        hidden: false,
+    },
+    Setting {
         name: "objstore.config",
         group: Group::Bucket,
         kind: Kind::Yaml,

@@ -1,0 +1,49 @@
+//! The upload actor: brings local blocks to the bucket, oldest first, and remembers which are
+//! there.
+
+use std::time::Duration;
+
+use ractor::{Actor, ActorProcessingErr, ActorRef};
+
+use super::root::Services;
+
+/// How often the actor looks by itself.
+const LOOK_EVERY: Duration = Duration::from_secs(30);
+
+/// What the upload actor is told.
+#[derive(Debug)]
+pub enum Message {
+    /// There may be new blocks.
+    BlockCut,
+    /// Look anyway: a failed upload is tried again.
+    Tick,
+}
+
+/// The upload actor.
+pub struct UploadActor;
+
+impl Actor for UploadActor {
+    type Msg = Message;
+    type State = Services;
+    type Arguments = Services;
+
+    async fn pre_start(
+        &self,
+        myself: ActorRef<Message>,
+        services: Services,
+    ) -> Result<Services, ActorProcessingErr> {
+        myself.cast(Message::BlockCut)?;
+        myself.send_interval(LOOK_EVERY, || Message::Tick);
+        Ok(services)
+    }
+
+    async fn handle(
+        &self,
+        _myself: ActorRef<Message>,
+        _message: Message,
+        services: &mut Services,
+    ) -> Result<(), ActorProcessingErr> {
+        services.blocks.ship(&services.metrics).await;
+        Ok(())
+    }
+}

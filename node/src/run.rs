@@ -1,0 +1,560 @@
+//! A node's life: start leaves first, serve, stop edges first.
+
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::dev::ServerHandle;
+use actix_web::middleware::Compress;
+use actix_web::{App, HttpServer, web};
+use cluster::kv::SledStore;
+use cluster::{Cluster, ClusterDeps, ClusterOptions, Timings};
+use proto::rpc::peer_server::PeerServer;
+use ractor::{Actor, ActorRef};
+use storage::cut::CutPolicy;
+use storage::head::{Head, HeadOptions, ReplayProgress};
+use tokio::sync::{Semaphore, mpsc, oneshot};
+
+use crate::actors::compaction::Times;
+use crate::actors::root::{Root, Services};
+use crate::blocks::Blocks;
+use crate::config::NodeConfig;
+use crate::env::{Env, run_blocking};
+use crate::error::NodeError;
+use crate::http::admin::AdminEdge;
+use crate::http::query_api::{QueryApi, QueryParts};
+use crate::http::receive::WriteEdge;
+use crate::http::starting::run as run_server;
+use crate::http::{admin, assets, query_api, receive, starting};
+use crate::metrics::Metrics;
+use crate::peer::pool::{MESSAGE_BYTES_MAX, Pool};
+use crate::peer::replicas::ClusterReplicas;
+use crate::peer::service::{PeerParts, PeerService};
+use crate::read::local::StorageHolder;
+use crate::read::peers::PeerHolders;
+use crate::read::sources::{BucketHolder, ClusterViews, LocalHolder};
+use crate::read::stored::StoredBlocks;
+use crate::read::{Blocking, Sources};
+use crate::readiness::Readiness;
+use crate::write::BUDGET_UNIT_BYTES;
+use crate::write::alias::Aliases;
+use crate::write::lanes::{LaneReader, Lanes, run_lane};
+use crate::write::membership::ClusterRouting;
+use crate::write::router::{Router, RouterOptions};
+
+/// HTTP workers of the query and admin edge.
+const ADMIN_WORKERS: usize = 2;
+/// Most bytes of series that one query may gather.
+const QUERY_BYTES_MAX: u64 = 1 << 30;
+/// Samples of a late part that make it due at once.
+const LATE_SAMPLES_MAX: u64 = 10_000_000;
+/// A call to a peer takes at most this share of a request's time.
+const PEER_CALL_SHARE: f64 = 0.9;
+
+/// A running node.
+pub struct Node {
+    /// Where the admin and query edge listens.
+    pub http_address: SocketAddr,
+    /// Where the gRPC edge listens.
+    pub grpc_address: SocketAddr,
+    /// Where the write edge listens.
+    pub write_address: SocketAddr,
+    cluster: Cluster,
+    head: Arc<Head>,
+    readiness: Arc<Readiness>,
+    root: ActorRef<()>,
+    servers: Vec<ServerHandle>,
+    grpc_stop: Option<oneshot::Sender<()>>,
+    grpc_done: tokio::task::JoinHandle<Result<(), tonic::transport::Error>>,
+    fatal: mpsc::UnboundedReceiver<String>,
+}
+
+struct Listeners {
+    http: TcpListener,
+    grpc: TcpListener,
+    write: TcpListener,
+}
+
+/// Runs a node until it is told to stop: the whole of `granary node`.
+pub async fn run_node(config: NodeConfig) -> Result<(), NodeError> {
+    let env = Env::production()?;
+    let _lock = lock_directory(&config.tsdb.path)?;
+    let grace = config.http_grace_period;
+    let mut node = Node::start(config, env).await?;
+    let reason = tokio::select! {
+        reason = node.failed() => Some(reason),
+        () = stop_signal() => None,
+    };
+    node.stop(grace).await;
+    reason.map_or(Ok(()), |text| Err(NodeError::Fatal(text)))
+}
+
+/// SIGTERM or SIGINT.
+async fn stop_signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let interrupt = tokio::signal::ctrl_c();
+    match signal(SignalKind::terminate()) {
+        Ok(mut terminate) => {
+            tokio::select! {
+                _ = interrupt => {}
+                _ = terminate.recv() => {}
+            }
+        }
+        Err(_) => {
+            let _ = interrupt.await;
+        }
+    }
+    tracing::info!("told to stop");
+}
+
+/// One process per data directory.
+fn lock_directory(path: &Path) -> Result<std::fs::File, NodeError> {
+    let failed =
+        |reason: String| NodeError::DataDirectory { path: path.display().to_string(), reason };
+    std::fs::create_dir_all(path).map_err(|e| failed(e.to_string()))?;
+    let file = std::fs::File::create(path.join("lock")).map_err(|e| failed(e.to_string()))?;
+    file.try_lock().map_err(|_| failed("another granary process uses it".to_owned()))?;
+    Ok(file)
+}
+
+impl Node {
+    /// Starts a node. It answers `/-/healthy` at once and gets ready in the background.
+    pub async fn start(config: NodeConfig, env: Env) -> Result<Node, NodeError> {
+        let listeners = Listeners {
+            http: listen(config.http_address, "--http-address")?,
+            grpc: listen(config.grpc_address, "--grpc-address")?,
+            write: listen(config.remote_write_address, "--remote-write.address")?,
+        };
+        let progress = ReplayProgress::default();
+        let early = starting::serve(&listeners.http, progress.clone())?;
+        let started = Start::new(config, env, listeners).run(progress).await;
+        early.stop(false).await;
+        started
+    }
+
+    /// Waits until something fails that the node must not survive.
+    pub async fn failed(&mut self) -> String {
+        tokio::select! {
+            Some(text) = self.fatal.recv() => text,
+            error = self.cluster.fatal() => error,
+            ended = &mut self.grpc_done => format!("the gRPC edge ended: {ended:?}"),
+        }
+    }
+
+    /// This node's handle on its cluster.
+    pub fn cluster(&self) -> &Cluster {
+        &self.cluster
+    }
+
+    /// Whether the node serves, or why not.
+    pub fn ready(&self) -> Result<(), String> {
+        self.readiness.check()
+    }
+
+    /// Finishes what is in flight, syncs, and stops. The node stays in its ring.
+    pub async fn stop(mut self, grace: Duration) {
+        self.readiness.stop();
+        let edges = futures::future::join_all(self.servers.iter().map(|s| s.stop(true)));
+        if tokio::time::timeout(grace, edges).await.is_err() {
+            tracing::warn!("requests were still in flight after --http-grace-period");
+        }
+        if let Some(stop) = self.grpc_stop.take() {
+            // An error means that the edge has ended already.
+            let _ = stop.send(());
+        }
+        let _ = tokio::time::timeout(grace.min(Duration::from_secs(5)), &mut self.grpc_done).await;
+        self.cluster.shutdown().await;
+        self.root.stop(None);
+        let journal = self.head.journal();
+        journal.close();
+        if let Err(error) = journal.commit() {
+            tracing::error!(%error, "the journal could not be synced on the way out");
+        }
+        tracing::info!("stopped");
+    }
+}
+
+fn listen(address: SocketAddr, flag: &'static str) -> Result<TcpListener, NodeError> {
+    let failed = |source| NodeError::Listen { address: address.to_string(), flag, source };
+    let listener = TcpListener::bind(address).map_err(failed)?;
+    listener.set_nonblocking(true).map_err(failed)?;
+    Ok(listener)
+}
+
+fn address_of(listener: &TcpListener) -> Result<SocketAddr, NodeError> {
+    listener.local_addr().map_err(|error| NodeError::Internal(error.to_string()))
+}
+
+/// A node on its way up.
+struct Start {
+    config: NodeConfig,
+    env: Env,
+    listeners: Listeners,
+    metrics: Arc<Metrics>,
+    readiness: Arc<Readiness>,
+}
+
+impl Start {
+    fn new(config: NodeConfig, env: Env, listeners: Listeners) -> Start {
+        let readiness = Arc::new(Readiness::starting("starting"));
+        Start { config, env, listeners, metrics: Arc::new(Metrics::new()), readiness }
+    }
+
+    async fn run(self, progress: ReplayProgress) -> Result<Node, NodeError> {
+        let grpc_address = address_of(&self.listeners.grpc)?;
+        let http_address = address_of(&self.listeners.http)?;
+        let write_address = address_of(&self.listeners.write)?;
+        let cluster = self.open_cluster(grpc_address, http_address).await?;
+        let peer_service = Arc::new(PeerService::new(cluster.clone()));
+        let (grpc_stop, grpc_done) = self.serve_grpc(&cluster, peer_service.clone())?;
+        cluster.start();
+        let head = self.open_head(progress).await?;
+        let (fatal_sender, fatal) = mpsc::unbounded_channel();
+        let blocks = Blocks::open(&self.config, &self.env, &cluster).await?;
+        let lanes = self.start_lanes(&head)?;
+        let services = self.services(&cluster, &head, &blocks, fatal_sender);
+        let (root, _) = Actor::spawn(None, Root, services)
+            .await
+            .map_err(|error| NodeError::Internal(error.to_string()))?;
+        let threads = self.env.threads.clone();
+        let blocking: Blocking = Arc::new(move |work| threads.block(work));
+        let holder: Arc<dyn LocalHolder> = Arc::new(StorageHolder::new(
+            head.clone(),
+            blocks.local().clone(),
+            &self.config.receive.tenant_label,
+            blocking.clone(),
+        ));
+        peer_service.open(PeerParts {
+            lanes: lanes.clone(),
+            head: head.clone(),
+            holder: holder.clone(),
+            peer_bytes_max: self.config.receive.peer_bytes_max as usize,
+        });
+        let pool = Arc::new(Pool::new(cluster.clone(), self.env.dial.clone()));
+        let edges = Edges { cluster, head, blocks, lanes, holder, pool, blocking };
+        let servers = self.serve_http(&edges)?;
+        tracing::info!(
+            http = %http_address, grpc = %grpc_address, remote_write = %write_address,
+            node = %edges.cluster.node_id(), name = self.config.node_name, "granary is up"
+        );
+        Ok(Node {
+            http_address,
+            grpc_address,
+            write_address,
+            cluster: edges.cluster,
+            head: edges.head,
+            readiness: self.readiness,
+            root,
+            servers,
+            grpc_stop: Some(grpc_stop),
+            grpc_done,
+            fatal,
+        })
+    }
+
+    async fn open_cluster(&self, grpc: SocketAddr, http: SocketAddr) -> Result<Cluster, NodeError> {
+        let config = &self.config;
+        let data_dir = config.tsdb.path.join("cluster");
+        let kv_dir = data_dir.join("state");
+        let kv = run_blocking(&*self.env.threads, move || SledStore::open(&kv_dir)).await?;
+        let kv = kv.map_err(|error| NodeError::DataDirectory {
+            path: config.tsdb.path.display().to_string(),
+            reason: format!("the cached cluster state: {error}"),
+        })?;
+        let options = ClusterOptions {
+            data_dir,
+            name: config.node_name.clone(),
+            address: advertised(&config.cluster.advertise_address, grpc),
+            http_address: Some(http.to_string()),
+            seeds: config.cluster.seeds.clone(),
+            bootstrap_expect: config.cluster.bootstrap_expect,
+            hashring: config.hashring.clone(),
+            replication_factor: config.receive.replication_factor,
+            ack_copies: None,
+            shards: cluster::state::SHARDS_DEFAULT,
+            roles: roles(config),
+            zone: config.node_zone.clone(),
+            timings: Timings::default(),
+        };
+        let threads = self.env.threads.clone();
+        let deps = ClusterDeps {
+            files: self.env.files.clone(),
+            kv: Arc::new(kv),
+            dial: self.env.dial.clone(),
+            clock: self.env.clock.clone(),
+            seed: self.env.seed,
+            blocking: Arc::new(move |work| {
+                let threads = threads.clone();
+                Box::pin(async move {
+                    // The work is done or the process is ending.
+                    let _ = run_blocking(&*threads, work).await;
+                })
+            }),
+        };
+        Ok(Cluster::open(options, deps).await?)
+    }
+
+    fn serve_grpc(
+        &self,
+        cluster: &Cluster,
+        peers: Arc<PeerService>,
+    ) -> Result<GrpcEdge, NodeError> {
+        let listener = clone(&self.listeners.grpc)?;
+        let listener = tokio::net::TcpListener::from_std(listener)
+            .map_err(|error| NodeError::Internal(error.to_string()))?;
+        let incoming = tokio_stream::wrappers::TcpListenerStream::new(listener);
+        let peers = PeerServer::from_arc(peers)
+            .max_decoding_message_size(MESSAGE_BYTES_MAX)
+            .max_encoding_message_size(MESSAGE_BYTES_MAX);
+        let (stop, stopped) = oneshot::channel::<()>();
+        let server = tonic::transport::Server::builder()
+            .tcp_nodelay(true)
+            .add_service(cluster.service())
+            .add_service(peers)
+            .serve_with_incoming_shutdown(incoming, async move {
+                // A dropped sender stops the edge too.
+                let _ = stopped.await;
+            });
+        Ok((stop, tokio::spawn(server)))
+    }
+
+    async fn open_head(&self, progress: ReplayProgress) -> Result<Arc<Head>, NodeError> {
+        let defaults = HeadOptions::default();
+        let head = &self.config.head;
+        let options = HeadOptions {
+            partitions: if head.partitions == 0 { defaults.partitions } else { head.partitions },
+            window_ms: millis(self.config.tsdb.window),
+            series_max: head.series_max,
+            incarnation: self.env.seed ^ 0x6865_6164,
+            journal: journal::Options {
+                segment_bytes: self.config.tsdb.wal_segment_bytes,
+                salt_seed: self.env.seed ^ 0x7365_676d,
+                ..journal::Options::default()
+            },
+        };
+        let (files, dir) = (self.env.files.clone(), self.config.tsdb.path.join("head"));
+        let open = move || Head::open(files, &dir, options, progress);
+        let head = run_blocking(&*self.env.threads, open).await??;
+        let damaged = head.recovery().damaged.len();
+        if damaged > 0 {
+            tracing::error!(
+                damaged,
+                "journal frames are damaged; their samples must come from other copies"
+            );
+        }
+        self.metrics.journal_damaged_frames.set(damaged as i64);
+        Ok(Arc::new(head))
+    }
+
+    fn start_lanes(&self, head: &Arc<Head>) -> Result<Option<Lanes>, NodeError> {
+        if !self.config.roles.receive {
+            return Ok(None);
+        }
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let (lanes, readers) = Lanes::new(head.clone(), cores.min(head.partitions()));
+        for (index, reader) in readers.into_iter().enumerate() {
+            self.start_lane(index, head.clone(), reader)?;
+        }
+        Ok(Some(lanes))
+    }
+
+    fn start_lane(
+        &self,
+        index: usize,
+        head: Arc<Head>,
+        mut reader: LaneReader,
+    ) -> Result<(), NodeError> {
+        let work = Box::new(move || run_lane(&head, &mut reader));
+        let started = self.env.threads.spawn(&format!("lane-{index}"), work);
+        started.map_err(|error| NodeError::Internal(format!("no thread for a lane: {error}")))
+    }
+
+    fn services(
+        &self,
+        cluster: &Cluster,
+        head: &Arc<Head>,
+        blocks: &Arc<Blocks>,
+        fatal: mpsc::UnboundedSender<String>,
+    ) -> Services {
+        let tsdb = &self.config.tsdb;
+        let tick =
+            (tsdb.window_grace / 4).clamp(Duration::from_millis(500), Duration::from_secs(30));
+        Services {
+            cluster: cluster.clone(),
+            head: head.clone(),
+            blocks: blocks.clone(),
+            threads: self.env.threads.clone(),
+            readiness: self.readiness.clone(),
+            metrics: self.metrics.clone(),
+            hashring: self.config.roles.receive.then(|| self.config.hashring.clone()),
+            times: Times {
+                cut: CutPolicy {
+                    window_ms: head.window_ms(),
+                    grace_ms: millis(tsdb.window_grace),
+                    late_every_ms: millis(tsdb.late_part_interval),
+                    late_samples_max: LATE_SAMPLES_MAX,
+                },
+                tick,
+            },
+            retention_ms: millis(tsdb.retention),
+            fatal,
+        }
+    }
+
+    fn serve_http(&self, edges: &Edges) -> Result<Vec<ServerHandle>, NodeError> {
+        let query = web::Data::new(self.query_api(edges));
+        let admin_edge = web::Data::new(self.admin_edge(edges));
+        let http = HttpServer::new(move || {
+            App::new()
+                .wrap(Compress::default())
+                .app_data(query.clone())
+                .app_data(admin_edge.clone())
+                .configure(admin::configure)
+                .configure(assets::configure)
+                .configure(query_api::configure)
+        })
+        .workers(ADMIN_WORKERS)
+        .disable_signals();
+        let failed = |error: std::io::Error| NodeError::Internal(error.to_string());
+        let http = http.listen(clone(&self.listeners.http)?).map_err(failed)?;
+        let mut servers = vec![run_server(http.run())?];
+        if let Some(edge) = self.write_edge(edges) {
+            let edge = web::Data::new(edge);
+            let server = HttpServer::new(move || {
+                App::new().app_data(edge.clone()).configure(receive::configure)
+            })
+            .disable_signals();
+            let server = server.listen(clone(&self.listeners.write)?).map_err(failed)?;
+            servers.push(run_server(server.run())?);
+        }
+        Ok(servers)
+    }
+
+    fn write_edge(&self, edges: &Edges) -> Option<WriteEdge> {
+        edges.lanes.as_ref()?;
+        let receive = &self.config.receive;
+        let routing = Arc::new(ClusterRouting::new(
+            edges.cluster.clone(),
+            millis(receive.accept_age),
+            millis(receive.accept_ahead),
+        ));
+        let replicas = Arc::new(ClusterReplicas {
+            own: edges.cluster.node_id(),
+            lanes: edges.lanes.clone(),
+            head: edges.head.clone(),
+            pool: edges.pool.clone(),
+            deadline: receive.request_timeout.mul_f64(PEER_CALL_SHARE),
+            metrics: self.metrics.clone(),
+        });
+        let aliases = Arc::new(Aliases::default());
+        let options = RouterOptions {
+            fallback_after: receive.fallback_after,
+            request_timeout: receive.request_timeout,
+        };
+        let handle = tokio::runtime::Handle::current();
+        let router = Router::new(routing.clone(), replicas, aliases.clone(), options, handle);
+        Some(WriteEdge {
+            router,
+            routing,
+            aliases,
+            tenant_header: receive.tenant_header.clone(),
+            default_tenant: receive.default_tenant.clone(),
+            request_bytes_max: receive.request_bytes_max as usize,
+            decoded_bytes_max: receive.decoded_bytes_max as usize,
+            budget: Arc::new(Semaphore::new(
+                receive.inflight_bytes_max as usize / BUDGET_UNIT_BYTES,
+            )),
+            readiness: self.readiness.clone(),
+            metrics: self.metrics.clone(),
+        })
+    }
+
+    fn query_api(&self, edges: &Edges) -> QueryApi {
+        let query = &self.config.query;
+        QueryApi::new(QueryParts {
+            sources: self.sources(edges),
+            clock: self.env.clock.clone(),
+            blocking: edges.blocking.clone(),
+            tenant_label: self.config.receive.tenant_label.clone(),
+            tenant_header: self.config.receive.tenant_header.clone(),
+            enforce_tenancy: query.enforce_tenancy,
+            replica_labels: query.replica_labels.clone(),
+            partial_response: query.partial_response,
+            timeout: query.timeout,
+            lookback: query.lookback,
+            samples_max: usize::try_from(query.samples_max).unwrap_or(usize::MAX),
+            bytes_max: QUERY_BYTES_MAX,
+            concurrent_max: query.concurrent_max,
+        })
+    }
+
+    fn sources(&self, edges: &Edges) -> Sources {
+        let (dialer, speaker) = (edges.pool.clone(), edges.pool.clone());
+        let remote = PeerHolders::new(move |node| dialer.client(node), move || speaker.header());
+        let stored = || {
+            let blocks = edges.blocks.clone();
+            let doubt = Box::new(move || blocks.doubt());
+            Arc::new(StoredBlocks::new(edges.blocks.bucket().clone(), doubt))
+        };
+        Sources {
+            local: edges.holder.clone(),
+            remote: Arc::new(remote),
+            bucket: self.config.roles.store.then(|| stored() as Arc<dyn BucketHolder>),
+            views: Arc::new(ClusterViews(edges.cluster.clone())),
+        }
+    }
+
+    fn admin_edge(&self, edges: &Edges) -> AdminEdge {
+        AdminEdge {
+            cluster: edges.cluster.clone(),
+            pool: edges.pool.clone(),
+            holder: edges.holder.clone(),
+            head: edges.head.clone(),
+            readiness: self.readiness.clone(),
+            metrics: self.metrics.clone(),
+            node_name: self.config.node_name.clone(),
+            hashring: self.config.hashring.clone(),
+        }
+    }
+}
+
+type GrpcEdge = (oneshot::Sender<()>, tokio::task::JoinHandle<Result<(), tonic::transport::Error>>);
+
+/// What the HTTP edges are made of.
+struct Edges {
+    cluster: Cluster,
+    head: Arc<Head>,
+    blocks: Arc<Blocks>,
+    lanes: Option<Lanes>,
+    holder: Arc<dyn LocalHolder>,
+    pool: Arc<Pool>,
+    blocking: Blocking,
+}
+
+/// The address told to others; port 0 stands for the port that the listener got.
+fn advertised(address: &str, grpc: SocketAddr) -> String {
+    match address.strip_suffix(":0") {
+        Some(host) => format!("{host}:{}", grpc.port()),
+        None => address.to_owned(),
+    }
+}
+
+fn roles(config: &NodeConfig) -> std::collections::BTreeSet<cluster::Role> {
+    let roles = config.roles;
+    let all = [
+        (roles.receive, cluster::Role::Receive),
+        (roles.store, cluster::Role::Store),
+        (roles.query, cluster::Role::Query),
+        (roles.compact, cluster::Role::Compact),
+    ];
+    all.into_iter().filter(|(on, _)| *on).map(|(_, role)| role).collect()
+}
+
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
+fn clone(listener: &TcpListener) -> Result<TcpListener, NodeError> {
+    listener.try_clone().map_err(|error| NodeError::Internal(error.to_string()))
+}
