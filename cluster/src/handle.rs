@@ -84,6 +84,11 @@ impl Cluster {
         self.membership.node_id()
     }
 
+    /// The nodes that vote on what is agreed.
+    pub fn voters(&self) -> std::collections::BTreeSet<NodeId> {
+        self.membership.raft.voters()
+    }
+
     /// What goes into every call to another node.
     pub fn header(&self) -> Header {
         self.membership.identity.header()

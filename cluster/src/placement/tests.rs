@@ -43,7 +43,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn every_shard_has_distinct_owners_and_loads_are_even(count in 1usize..24, copies in 1usize..4) {
+    fn shards_have_distinct_owners_and_loads_are_even(count in 1usize..24, copies in 1usize..4) {
         let all = nodes(count, 0);
         let table = table(&[], &all, copies, 256);
         if count < copies {
@@ -68,7 +68,11 @@ proptest! {
     }
 
     #[test]
-    fn a_node_less_moves_only_what_it_held(count in 3usize..20, copies in 1usize..3, gone in 0usize..20) {
+    fn a_node_less_moves_only_what_it_held(
+        count in 3usize..20,
+        copies in 1usize..3,
+        gone in 0usize..20,
+    ) {
         let all = nodes(count, 0);
         let before = table(&[], &all, copies, 256);
         let mut rest = all.clone();

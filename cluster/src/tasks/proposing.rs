@@ -148,5 +148,17 @@ impl Membership {
 fn may_have_arrived(status: &tonic::Status) -> bool {
     use tonic::Code;
     let refused = [Code::FailedPrecondition, Code::PermissionDenied, Code::InvalidArgument];
-    !refused.contains(&status.code())
+    !refused.contains(&status.code()) && !is_connection_refused(status)
+}
+
+/// Whether nobody listened, so that nothing was sent.
+fn is_connection_refused(status: &tonic::Status) -> bool {
+    let mut cause = std::error::Error::source(status);
+    while let Some(error) = cause {
+        if let Some(io) = error.downcast_ref::<std::io::Error>() {
+            return io.kind() == std::io::ErrorKind::ConnectionRefused;
+        }
+        cause = error.source();
+    }
+    false
 }

@@ -57,6 +57,7 @@ async fn six_nodes_make_two_rings_and_route_tenants() {
     .await;
     let state = nodes[0].cluster.state();
     assert_eq!(state.founders, ids(&nodes));
+    assert_eq!(nodes[0].cluster.voters().len(), 5, "the sixth follows the log");
     assert_eq!(state.hashrings["hashring-0"].nodes, hard);
     let owners: BTreeSet<_> = state.hashrings["hashring-0"].shards.iter().flatten().collect();
     assert_eq!(owners.len(), 3);
@@ -91,6 +92,7 @@ async fn a_fourth_node_joins_and_gets_no_shard_of_a_used_ring() {
     let before = nodes[1].cluster.state().hashrings["default"].clone();
 
     let seeds: Vec<String> = vec![nodes[2].address.clone()];
+    assert_eq!(nodes[0].cluster.voters(), ids(&nodes));
     let mut late = Place::new("late", "default", 77, &cut);
     nodes.push(late.start(listen().await, &seeds, 0).await);
     until_ready(&nodes).await;
