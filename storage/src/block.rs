@@ -20,8 +20,8 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use journal::files::Files;
-use proto::ids::tenant_seed;
 use proto::TenantName;
+use proto::ids::tenant_seed;
 
 use crate::StorageError;
 use crate::series::{Selection, SeriesChunks};

@@ -175,7 +175,8 @@ impl Bucket {
         use object_store::Error;
         let name = &self.name;
         let text = error.to_string();
-        let denied = ["AccessDenied", "SignatureDoesNotMatch", "InvalidAccessKeyId", "403", "401"];
+        let denied =
+            ["AccessDenied", "SignatureDoesNotMatch", "InvalidAccessKeyId", "403 Forbidden"];
         let is_denied =
             matches!(error, Error::PermissionDenied { .. } | Error::Unauthenticated { .. })
                 || denied.iter().any(|code| text.contains(code));

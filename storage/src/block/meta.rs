@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use proto::TenantName;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use ulid::Ulid;
 
 use crate::StorageError;
@@ -97,7 +98,7 @@ pub struct ThanosMeta {
     pub index_stats: IndexStats,
     /// Sections of others; ours is [`EXTENSION`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub extensions: Option<serde_json::Value>,
+    pub extensions: Option<Value>,
 }
 
 /// Resolution of a block's samples.
@@ -195,7 +196,7 @@ impl BlockMeta {
     }
 
     /// Our section, if the block is ours.
-    pub fn extension(&self) -> Option<&serde_json::Value> {
+    pub fn extension(&self) -> Option<&Value> {
         self.thanos.as_ref()?.extensions.as_ref()?.get(EXTENSION)
     }
 
@@ -228,7 +229,7 @@ impl BlockMeta {
             (self.min_time, self.max_time),
             stats,
             labels,
-            self.extension(),
+            self.extension().map(with_sorted_keys),
         );
         let bytes = serde_json::to_vec(&relied).expect("plain fields can be written");
         crc32c::crc32c(&bytes)
@@ -238,6 +239,18 @@ impl BlockMeta {
     pub fn file_bytes(&self) -> BTreeMap<&str, u64> {
         let files = self.thanos.iter().flat_map(|thanos| &thanos.files);
         files.filter_map(|f| Some((f.rel_path.as_str(), f.size_bytes?))).collect()
+    }
+}
+
+/// The value with the keys of every object in order, however the file had them.
+fn with_sorted_keys(value: &Value) -> Value {
+    match value {
+        Value::Object(fields) => {
+            let fields: BTreeMap<&String, &Value> = fields.iter().collect();
+            fields.into_iter().map(|(k, v)| (k.clone(), with_sorted_keys(v))).collect()
+        }
+        Value::Array(items) => items.iter().map(with_sorted_keys).collect(),
+        plain => plain.clone(),
     }
 }
 
