@@ -5,13 +5,29 @@
 //! file.
 
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use proto::TenantName;
 
-const MIB: u64 = 1024 * 1024;
+mod contradictions;
+mod effective;
+mod error;
+mod file;
+mod layers;
+mod reference;
+mod resolve;
+mod suggest;
+pub mod table;
+#[cfg(test)]
+mod tests;
+mod value;
+
+pub use effective::{Effective, MASK};
+pub use error::{ConfigError, Origin};
+pub use layers::{FILE_BYTES_MAX, Given, Inputs, Layer};
+pub use reference::flags_page;
 
 /// Everything that a node is told from outside.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -159,10 +175,10 @@ pub enum BucketConfig {
 }
 
 /// The other nodes.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClusterConfig {
-    /// gRPC addresses (`host:port`) that are asked for a cluster to join; without any the node makes
-    /// a cluster of its own.
+    /// gRPC addresses (`host:port`) that are asked for a cluster to join; without any the node
+    /// makes a cluster of its own.
     pub seeds: Vec<String>,
     /// Found a cluster as soon as so many nodes promised; more than half of the seeds.
     pub bootstrap_expect: Option<usize>,
@@ -224,82 +240,54 @@ pub enum LogFormat {
 }
 
 impl Default for NodeConfig {
-    /// One node, one copy, everything on loopback.
+    /// What a node runs with when nothing is given, on a host called `localhost`: one node, one
+    /// copy, everything on loopback.
     fn default() -> NodeConfig {
-        let loopback = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        let node_name = "localhost".to_owned();
-        NodeConfig {
-            http_address: loopback(10902),
-            grpc_address: loopback(10901),
-            remote_write_address: loopback(19291),
-            http_grace_period: Duration::from_secs(120),
-            roles: Roles::default(),
-            external_labels: BTreeMap::from([("receive_replica".to_owned(), node_name.clone())]),
-            node_name,
-            node_zone: String::new(),
-            hashring: "default".to_owned(),
-            tsdb: TsdbConfig::default(),
-            receive: ReceiveConfig::default(),
-            head: HeadConfig { partitions: 0, series_max: 10_000_000 },
-            store: StoreConfig { cache_bytes: 256 * MIB, min_time: None, max_time: None },
-            bucket: BucketConfig::Directory(PathBuf::from("./data/bucket")),
-            cluster: ClusterConfig {
-                advertise_address: "127.0.0.1:10901".to_owned(),
-                ..ClusterConfig::default()
-            },
-            query: QueryConfig::default(),
-            log: LogConfig { level: LogLevel::Info, format: LogFormat::Logfmt },
-        }
+        let inputs = Inputs {
+            flags: Layer::new(),
+            environment: Vec::new(),
+            host_name: "localhost".to_owned(),
+            read: &|_| Err(std::io::ErrorKind::NotFound.into()),
+        };
+        load(&inputs).expect("the table's defaults go together, and a test says so")
     }
 }
 
-impl Default for Roles {
-    fn default() -> Roles {
-        Roles { receive: true, store: true, query: true, compact: false }
+impl LogLevel {
+    const ALL: [LogLevel; 5] =
+        [LogLevel::Error, LogLevel::Warn, LogLevel::Info, LogLevel::Debug, LogLevel::Trace];
+
+    /// The name in lower case.
+    pub fn name(self) -> &'static str {
+        match self {
+            LogLevel::Error => "error",
+            LogLevel::Warn => "warn",
+            LogLevel::Info => "info",
+            LogLevel::Debug => "debug",
+            LogLevel::Trace => "trace",
+        }
+    }
+
+    fn from_name(name: &str) -> Option<LogLevel> {
+        LogLevel::ALL.into_iter().find(|level| level.name() == name)
     }
 }
 
-impl Default for TsdbConfig {
-    fn default() -> TsdbConfig {
-        TsdbConfig {
-            path: PathBuf::from("./data"),
-            retention: Duration::from_secs(15 * 24 * 3600),
-            window: Duration::from_secs(2 * 3600),
-            window_grace: Duration::from_secs(30 * 60),
-            late_part_interval: Duration::from_secs(15 * 60),
+impl LogFormat {
+    /// The name in lower case.
+    pub fn name(self) -> &'static str {
+        match self {
+            LogFormat::Logfmt => "logfmt",
+            LogFormat::Json => "json",
         }
+    }
+
+    fn from_name(name: &str) -> Option<LogFormat> {
+        [LogFormat::Logfmt, LogFormat::Json].into_iter().find(|format| format.name() == name)
     }
 }
 
-impl Default for ReceiveConfig {
-    fn default() -> ReceiveConfig {
-        ReceiveConfig {
-            tenant_header: "THANOS-TENANT".to_owned(),
-            default_tenant: TenantName::new("default-tenant").expect("letters and a dash"),
-            tenant_label: "tenant_id".to_owned(),
-            replication_factor: 1,
-            accept_age: Duration::from_secs(12 * 3600),
-            accept_ahead: Duration::from_secs(10 * 60),
-            request_bytes_max: 16 * MIB,
-            decoded_bytes_max: 64 * MIB,
-            inflight_bytes_max: 256 * MIB,
-            peer_bytes_max: 256 * MIB,
-            request_timeout: Duration::from_secs(10),
-            fallback_after: Duration::from_millis(500),
-        }
-    }
-}
-
-impl Default for QueryConfig {
-    fn default() -> QueryConfig {
-        QueryConfig {
-            timeout: Duration::from_secs(120),
-            samples_max: 50_000_000,
-            lookback: Duration::from_secs(300),
-            concurrent_max: 20,
-            replica_labels: vec!["receive_replica".to_owned(), "prometheus_replica".to_owned()],
-            enforce_tenancy: false,
-            partial_response: true,
-        }
-    }
+/// Puts file, environment and flags on top of each other and resolves them.
+pub fn load(inputs: &Inputs<'_>) -> Result<NodeConfig, ConfigError> {
+    resolve::resolve(&layers::merge(inputs)?, inputs)
 }

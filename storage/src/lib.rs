@@ -3,7 +3,9 @@
 
 pub mod block;
 pub mod chunk;
+pub mod cut;
 mod error;
+pub mod head;
 pub mod series;
 
 pub use error::StorageError;
