@@ -5,4 +5,6 @@ pub mod cli;
 pub mod client;
 pub mod config;
 pub mod demo;
+pub mod http;
+pub mod read;
 pub mod telemetry;

@@ -1,0 +1,3 @@
+//! The HTTP edges.
+
+pub mod query_api;

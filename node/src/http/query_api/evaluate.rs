@@ -1,0 +1,138 @@
+//! `query` and `query_range`.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use query::{Engine, EngineOptions, Plan, QueryError, QueryTimes};
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::{Instant, timeout_at};
+
+use super::QueryApi;
+use super::params::{Params, invalid};
+use super::reply::{ApiError, json_body, respond, success};
+use crate::read::{Fanout, NodeQueryable, run_on};
+
+/// Most points of a series in the answer to a range query.
+const POINTS_MAX: u64 = 11_000;
+
+/// `query`: at one time.
+pub async fn instant(
+    request: HttpRequest,
+    body: web::Bytes,
+    api: web::Data<QueryApi>,
+) -> HttpResponse {
+    respond(api.answer(&request, &body, instant_times).await)
+}
+
+/// `query_range`: over a range of times.
+pub async fn range(
+    request: HttpRequest,
+    body: web::Bytes,
+    api: web::Data<QueryApi>,
+) -> HttpResponse {
+    respond(api.answer(&request, &body, range_times).await)
+}
+
+fn instant_times(api: &QueryApi, params: &Params) -> Result<QueryTimes, ApiError> {
+    let now_ms = || api.parts.clock.now_ms();
+    Ok(QueryTimes::Instant(params.time("time")?.unwrap_or_else(now_ms)))
+}
+
+fn range_times(_: &QueryApi, params: &Params) -> Result<QueryTimes, ApiError> {
+    let time = |name| params.time(name)?.ok_or_else(|| invalid(name, "it is missing"));
+    let (start_ms, end_ms) = (time("start")?, time("end")?);
+    let step_ms = params.duration("step")?.ok_or_else(|| invalid("step", "it is missing"))?;
+    if end_ms < start_ms {
+        return Err(invalid("end", "end timestamp must not be before start time"));
+    }
+    if step_ms <= 0 {
+        let why = "zero or negative query resolution step widths are not accepted. Try a positive \
+                   integer";
+        return Err(invalid("step", why));
+    }
+    if end_ms.abs_diff(start_ms) / step_ms.unsigned_abs() > POINTS_MAX {
+        return Err(ApiError::bad_data(format!(
+            "exceeded maximum resolution of {POINTS_MAX} points per timeseries. Try decreasing the \
+             query resolution (?step=XX)"
+        )));
+    }
+    Ok(QueryTimes::Range { start_ms, end_ms, step_ms })
+}
+
+/// Raises the flag when the request goes away.
+struct CancelOnDrop(Arc<AtomicBool>);
+
+impl Drop for CancelOnDrop {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+type TimesOf = fn(&QueryApi, &Params) -> Result<QueryTimes, ApiError>;
+
+impl QueryApi {
+    async fn answer(
+        &self,
+        request: &HttpRequest,
+        body: &[u8],
+        times_of: TimesOf,
+    ) -> Result<HttpResponse, ApiError> {
+        let params = Params::of(request, body)?;
+        let fanout = self.fanout(request, &params)?;
+        let text = params.required("query")?;
+        let times = times_of(self, &params)?;
+        let plan = Engine::new(self.options(&params)?).prepare(text, times)?;
+        let deadline = fanout.deadline;
+        let permit = self.admit(deadline).await?;
+        let answer = timeout_at(deadline, self.run(plan, fanout, permit)).await;
+        let late = |_| ApiError::timeout("query timed out in expression evaluation");
+        answer.map_err(late)?.map(json_body)
+    }
+
+    fn options(&self, params: &Params) -> Result<EngineOptions, ApiError> {
+        let default_ms = i64::try_from(self.parts.lookback.as_millis()).unwrap_or(i64::MAX);
+        let lookback_ms = params.duration("lookback_delta")?.unwrap_or(default_ms);
+        if lookback_ms <= 0 {
+            return Err(invalid("lookback_delta", "it must be positive"));
+        }
+        let samples_max = self.parts.samples_max;
+        Ok(EngineOptions { lookback_ms, samples_max, ..EngineOptions::default() })
+    }
+
+    /// A place among the queries that run, as soon as there is one.
+    async fn admit(&self, deadline: Instant) -> Result<OwnedSemaphorePermit, ApiError> {
+        let place = timeout_at(deadline, self.admission.clone().acquire_owned()).await;
+        let busy = || {
+            let limit = self.parts.concurrent_max;
+            ApiError::busy(format!(
+                "query timed out in query queue: {limit} queries run already \
+                 (--query.max-concurrent)"
+            ))
+        };
+        place.map_err(|_| busy())?.map_err(|_| busy())
+    }
+
+    /// The body of the answer. Dropping this stops the evaluation; the place is given back when
+    /// it has stopped.
+    async fn run(
+        &self,
+        plan: Plan,
+        fanout: Fanout,
+        permit: OwnedSemaphorePermit,
+    ) -> Result<Vec<u8>, ApiError> {
+        let cancel = CancelOnDrop(Arc::default());
+        let flag = cancel.0.clone();
+        let selected = query::select(&plan, &NodeQueryable::new(fanout)).await?;
+        let work = move || {
+            let _permit = permit;
+            let result = query::evaluate(&plan, selected, &flag)?;
+            let data = query::json::data(&result);
+            Ok::<_, QueryError>(success(&data, &result.warnings, &result.infos))
+        };
+        let evaluated = run_on(&self.parts.blocking, work).await;
+        evaluated
+            .ok_or_else(|| ApiError::internal("the evaluation ended without an answer"))?
+            .map_err(ApiError::from)
+    }
+}

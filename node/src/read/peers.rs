@@ -1,0 +1,118 @@
+//! The other nodes of the cluster over gRPC.
+
+use std::collections::BTreeSet;
+
+use async_trait::async_trait;
+use proto::rpc::peer_client::PeerClient;
+use proto::rpc::{Header, LabelsRequest, MetadataRequest, SelectRequest, SelectResponse};
+use proto::{Matcher, NodeId, TenantName};
+use storage::{Selection, SeriesChunks};
+use tonic::transport::Channel;
+
+use super::convert::{authority_in, matchers_out, metadata_in, series_in};
+use super::sources::{Authority, FamilyMetadata, RemoteHolders};
+use super::{Budget, ReadError};
+
+/// Largest message that is taken from a peer, or sent to one, in bytes.
+pub const MESSAGE_BYTES_MAX: usize = 64 << 20;
+
+type Client = Box<dyn Fn(NodeId) -> Option<PeerClient<Channel>> + Send + Sync>;
+
+/// [`RemoteHolders`] over gRPC.
+pub struct PeerHolders {
+    client: Client,
+    header: Box<dyn Fn() -> Header + Send + Sync>,
+}
+
+impl PeerHolders {
+    /// `client` gives the client of a member, `header` what every call carries.
+    pub fn new(
+        client: impl Fn(NodeId) -> Option<PeerClient<Channel>> + Send + Sync + 'static,
+        header: impl Fn() -> Header + Send + Sync + 'static,
+    ) -> PeerHolders {
+        PeerHolders { client: Box::new(client), header: Box::new(header) }
+    }
+
+    fn client(&self, node: NodeId) -> Result<PeerClient<Channel>, ReadError> {
+        let client = (self.client)(node)
+            .ok_or_else(|| ReadError::Unavailable("it has no address".to_owned()))?;
+        let client = client.max_decoding_message_size(MESSAGE_BYTES_MAX);
+        Ok(client.max_encoding_message_size(MESSAGE_BYTES_MAX))
+    }
+}
+
+#[async_trait]
+impl RemoteHolders for PeerHolders {
+    async fn select(
+        &self,
+        node: NodeId,
+        selection: &Selection,
+        budget: &Budget,
+    ) -> Result<(Vec<SeriesChunks>, Authority), ReadError> {
+        let request = SelectRequest {
+            header: Some((self.header)()),
+            matchers: matchers_out(&selection.matchers),
+            tenants: matchers_out(&selection.tenants),
+            start_ms: selection.start_ms,
+            end_ms: selection.end_ms,
+            labels_only: selection.labels_only,
+        };
+        let mut answer = self.client(node)?.select(request).await?.into_inner();
+        let mut taken = Taken::default();
+        while let Some(message) = answer.message().await? {
+            taken.take(message, budget)?;
+        }
+        Ok((taken.series, authority_in(taken.authority)))
+    }
+
+    async fn labels(
+        &self,
+        node: NodeId,
+        name: &str,
+        selection: &Selection,
+        budget: &Budget,
+    ) -> Result<(BTreeSet<String>, Authority), ReadError> {
+        let request = LabelsRequest {
+            header: Some((self.header)()),
+            matchers: matchers_out(&selection.matchers),
+            tenants: matchers_out(&selection.tenants),
+            start_ms: selection.start_ms,
+            end_ms: selection.end_ms,
+            name: name.to_owned(),
+        };
+        let answer = self.client(node)?.labels(request).await?.into_inner();
+        budget.take(answer.values.iter().map(|value| value.len() as u64).sum())?;
+        Ok((answer.values.into_iter().collect(), authority_in(answer.authority)))
+    }
+
+    async fn metadata(
+        &self,
+        node: NodeId,
+        tenants: &[Matcher],
+    ) -> Result<(Vec<FamilyMetadata>, Authority), ReadError> {
+        let request =
+            MetadataRequest { header: Some((self.header)()), tenants: matchers_out(tenants) };
+        let answer = self.client(node)?.metadata(request).await?.into_inner();
+        let families = answer.tenants.into_iter().map(metadata_in).collect::<Result<_, _>>()?;
+        Ok((families, authority_in(answer.authority)))
+    }
+}
+
+/// What came in so far.
+#[derive(Default)]
+struct Taken {
+    series: Vec<SeriesChunks>,
+    authority: Option<proto::rpc::Authority>,
+    last_tenant: Option<TenantName>,
+}
+
+impl Taken {
+    fn take(&mut self, message: SelectResponse, budget: &Budget) -> Result<(), ReadError> {
+        let before = self.series.len();
+        for series in message.series {
+            self.series.push(series_in(series, &mut self.last_tenant)?);
+        }
+        self.authority = message.authority;
+        budget.take_series(&self.series[before..])
+    }
+}

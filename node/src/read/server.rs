@@ -1,0 +1,111 @@
+//! Answers to the questions of peers, out of what this node holds.
+//!
+//! The caller has checked the header. Authority is asked before the data, so that a replay that
+//! ends in between is not taken for a full answer.
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use futures::Stream;
+use proto::rpc::{
+    LabelsRequest, LabelsResponse, MetadataRequest, MetadataResponse, SelectRequest,
+    SelectResponse, TenantStats, TenantsRequest, TenantsResponse,
+};
+use storage::{Selection, StorageError};
+use tonic::Status;
+
+use super::convert::{authority_out, matchers_in, metadata_out, selection_in};
+use super::run_on;
+use super::sources::{Authority, LocalHolder};
+use messages::Messages;
+
+mod messages;
+
+/// Messages of an answer to a select.
+pub type SelectStream = Pin<Box<dyn Stream<Item = Result<SelectResponse, Status>> + Send>>;
+
+/// Selected series with their chunks as stored, in messages of bounded size.
+pub async fn select(
+    holder: Arc<dyn LocalHolder>,
+    request: SelectRequest,
+) -> Result<SelectStream, Status> {
+    let mut selection =
+        selection_in(&request.matchers, &request.tenants, request.start_ms, request.end_ms)?;
+    selection.labels_only = request.labels_only;
+    let (series, authority) = local(holder, move |holder| holder.select(&selection)).await?;
+    let messages = Messages::new(series, authority_out(authority));
+    Ok(Box::pin(futures::stream::iter(messages.map(Ok))))
+}
+
+/// Label names, or the values of one label.
+pub async fn labels(
+    holder: Arc<dyn LocalHolder>,
+    request: LabelsRequest,
+) -> Result<LabelsResponse, Status> {
+    let selection =
+        selection_in(&request.matchers, &request.tenants, request.start_ms, request.end_ms)?;
+    let name = request.name;
+    let work = move |holder: &dyn LocalHolder| names_or_values(holder, &name, &selection);
+    let (values, authority) = local(holder, work).await?;
+    let authority = Some(authority_out(authority));
+    Ok(LabelsResponse { values: values.into_iter().collect(), authority })
+}
+
+/// Metadata of metric families.
+pub async fn metadata(
+    holder: Arc<dyn LocalHolder>,
+    request: MetadataRequest,
+) -> Result<MetadataResponse, Status> {
+    let tenants = matchers_in(&request.tenants)?;
+    let (found, authority) = local(holder, move |holder| holder.metadata(&tenants)).await?;
+    let tenants = found.into_iter().map(metadata_out).collect();
+    Ok(MetadataResponse { tenants, authority: Some(authority_out(authority)) })
+}
+
+/// Series and samples of each tenant.
+pub async fn tenants(
+    holder: Arc<dyn LocalHolder>,
+    _request: TenantsRequest,
+) -> Result<TenantsResponse, Status> {
+    let (stats, authority) = local(holder, |holder| holder.tenant_stats()).await?;
+    let row = |s: storage::head::TenantStats| TenantStats {
+        tenant: s.tenant.as_str().to_owned(),
+        series: s.series,
+        samples: s.samples,
+    };
+    let tenants = stats.into_iter().map(row).collect();
+    Ok(TenantsResponse { tenants, authority: Some(authority_out(authority)) })
+}
+
+/// Asks a holder for its label names where `name` is "", else for the values of that label.
+pub(super) fn names_or_values(
+    holder: &dyn LocalHolder,
+    name: &str,
+    selection: &Selection,
+) -> Result<std::collections::BTreeSet<String>, StorageError> {
+    match name {
+        "" => holder.label_names(selection),
+        name => holder.label_values(name, selection),
+    }
+}
+
+/// Asks the holder where it may block.
+async fn local<T: Send + 'static>(
+    holder: Arc<dyn LocalHolder>,
+    work: impl FnOnce(&dyn LocalHolder) -> Result<T, StorageError> + Send + 'static,
+) -> Result<(T, Authority), Status> {
+    let blocking = holder.blocking();
+    let asked = run_on(&blocking, move || {
+        let authority = holder.authority();
+        work(&*holder).map(|found| (found, authority))
+    });
+    let found = asked.await.ok_or_else(|| Status::internal("the read ended without an answer"))?;
+    found.map_err(status_of)
+}
+
+fn status_of(error: StorageError) -> Status {
+    match error.is_retryable() {
+        true => Status::unavailable(error.to_string()),
+        false => Status::data_loss(error.to_string()),
+    }
+}

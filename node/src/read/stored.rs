@@ -1,0 +1,56 @@
+//! [`BucketHolder`] over the list of the bucket's blocks.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use storage::bucket::BucketIndex;
+use storage::{Selection, SeriesChunks};
+
+use super::ReadError;
+use super::sources::{Authority, BucketHolder};
+
+/// Says why the list of blocks is not to be trusted now; `None` if it is. A list that was never
+/// made, or not for long, must not vouch for anything.
+pub type ListDoubt = Box<dyn Fn() -> Option<String> + Send + Sync>;
+
+/// The bucket's blocks as of the last refresh.
+pub struct StoredBlocks {
+    index: Arc<BucketIndex>,
+    doubt: ListDoubt,
+}
+
+impl StoredBlocks {
+    /// A holder over an index that somebody else refreshes.
+    pub fn new(index: Arc<BucketIndex>, doubt: ListDoubt) -> StoredBlocks {
+        StoredBlocks { index, doubt }
+    }
+
+    fn authority(&self) -> Authority {
+        (self.doubt)().map_or_else(Authority::complete, Authority::partial)
+    }
+}
+
+#[async_trait]
+impl BucketHolder for StoredBlocks {
+    async fn select(
+        &self,
+        selection: &Selection,
+    ) -> Result<(Vec<SeriesChunks>, Authority), ReadError> {
+        let authority = self.authority();
+        Ok((self.index.select(selection).await?, authority))
+    }
+
+    async fn labels(
+        &self,
+        name: &str,
+        selection: &Selection,
+    ) -> Result<(BTreeSet<String>, Authority), ReadError> {
+        let authority = self.authority();
+        let found = match name {
+            "" => self.index.label_names(selection).await?,
+            name => self.index.label_values(name, selection).await?,
+        };
+        Ok((found, authority))
+    }
+}
