@@ -84,7 +84,11 @@ fn as_promised(view: &View<'_>, promise: &Promise, member: Option<ClusterId>) ->
     let candidate = view.answers.iter().find(|a| a.me.id == promise.candidate);
     match candidate {
         Some(answer) if answer.candidacy != Some(promise.cluster) => Step::Release,
-        _ => Step::Wait(format!("node {} is founding a cluster", promise.candidate)),
+        _ => Step::Wait(format!(
+            "node {} is founding a cluster; if it is gone for good, start this node with an empty \
+             data directory",
+            promise.candidate
+        )),
     }
 }
 

@@ -14,7 +14,7 @@ use tonic::transport::Channel;
 use crate::error::{ClusterError, Result};
 use crate::kv::KeyValue;
 use crate::state::{
-    DEFAULT_HASHRING, HashringWish, NAME_BYTES_MAX, REPLICATION_FACTOR_MAX, Role, SHARDS_DEFAULT,
+    DEFAULT_HASHRING, HashringWish, NAME_BYTES_MAX, Role, SHARDS_DEFAULT, check_wish,
 };
 
 /// Most seeds a node may be given.
@@ -91,14 +91,8 @@ impl ClusterOptions {
                 return bad(format!("{what} must have 1 to {NAME_BYTES_MAX} bytes"));
             }
         }
-        if self.hashring.is_empty() || self.hashring.len() > NAME_BYTES_MAX {
-            return bad(format!("--hashring must have 1 to {NAME_BYTES_MAX} bytes"));
-        }
-        if !(1..=REPLICATION_FACTOR_MAX).contains(&self.replication_factor) {
-            let given = self.replication_factor;
-            return bad(format!(
-                "--receive.replication-factor is {given}, must be in 1..={REPLICATION_FACTOR_MAX}"
-            ));
+        if let Err(why) = check_wish(&self.wish()) {
+            return bad(format!("{why} (--hashring, --receive.replication-factor)"));
         }
         if self.seeds.len() > SEEDS_MAX {
             let given = self.seeds.len();

@@ -69,9 +69,10 @@ impl Peers {
         }
     }
 
-    /// Takes note of where all members are.
+    /// Takes note of where all members are, and of the lives they registered with.
     pub fn learn_members(&self, state: &ClusterState) {
         for (id, member) in &state.members {
+            self.identity.see(*id, member.life);
             self.learn(Contact { id: *id, address: member.address.clone(), life: member.life });
         }
     }

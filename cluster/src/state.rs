@@ -14,6 +14,7 @@ mod glob;
 mod hashring;
 mod member;
 
+pub(crate) use apply::check_wish;
 pub use command::{Answer, Command, HashringWish, Registration};
 pub use hashring::Hashring;
 pub use member::{Member, MemberState, Role};

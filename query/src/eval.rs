@@ -197,6 +197,9 @@ impl Run<'_> {
                 | Kind::Timestamp => {
                     drops_at_once && args.first().is_some_and(|arg| !has_one_name(arg))
                 }
+                Kind::HistogramQuantile | Kind::HistogramFraction => {
+                    drops_at_once && args.last().is_some_and(|arg| !has_one_name(arg))
+                }
                 _ => false,
             },
             ExprKind::Unary { negative: true, expr } => drops_at_once && !has_one_name(expr),

@@ -6,7 +6,7 @@ use proto::Matcher;
 
 use crate::error::QueryError;
 use crate::queryable::SelectRequest;
-use crate::syntax::{At, Expr, ExprKind, Selector, TimeShift, Type, parse};
+use crate::syntax::{At, Expr, ExprKind, Selector, TimeShift, Type, parse, resolve};
 
 /// Times of evaluation: `start`, then every `step`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,8 +104,9 @@ impl Default for EngineOptions {
 impl Plan {
     /// Understands a query.
     pub fn new(query: &str, times: QueryTimes, options: EngineOptions) -> Result<Plan, QueryError> {
-        let expr = parse(query)?;
+        let mut expr = parse(query)?;
         let (kind, grid, end_ms) = grid_of(times, &expr, &options)?;
+        resolve(query, &mut expr, grid.step_ms, end_ms.saturating_sub(grid.start_ms))?;
         let (requests, request_of) = (Vec::new(), Vec::new());
         let query = Arc::from(query);
         let mut plan = Plan { query, expr, kind, grid, end_ms, options, requests, request_of };
@@ -182,11 +183,11 @@ impl Plan {
                 let width = self.options.lookback_ms;
                 found.push(self.request(selector, times, (width, 0), step_ms, function));
             }
-            ExprKind::Range { selector, range_ms } => {
+            ExprKind::Range { selector, range_ms, .. } => {
                 let widths = (*range_ms, *range_ms);
                 found.push(self.request(selector, times, widths, step_ms, function));
             }
-            ExprKind::Subquery { expr, range_ms, step_ms, shift } => {
+            ExprKind::Subquery { expr, range_ms, step_ms, shift, .. } => {
                 let end = self.shifted(shift, times.end);
                 let start = self.shifted(shift, times.start).saturating_sub(*range_ms);
                 let step = step_ms.unwrap_or(self.options.subquery_step_ms);

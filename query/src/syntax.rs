@@ -2,6 +2,7 @@
 
 pub mod ast;
 mod check;
+mod duration_expr;
 mod durations;
 mod lexer;
 mod literals;
@@ -13,6 +14,8 @@ pub use ast::{
     AggregateOp, At, BinaryOp, Cardinality, Expr, ExprKind, Matching, Selector, Span, TimeShift,
     Type,
 };
+pub(crate) use duration_expr::resolve;
+pub use duration_expr::{DurationExpr, DurationOp};
 pub use durations::parse_duration_ms;
 pub(crate) use literals::quote;
 pub use parser::{NESTING_MAX, QUERY_BYTES_MAX, parse};

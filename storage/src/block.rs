@@ -278,4 +278,4 @@ pub(crate) fn everything(matchers: Vec<proto::Matcher>) -> Selection {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

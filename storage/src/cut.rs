@@ -36,19 +36,17 @@ pub struct CutTarget<'a> {
     pub draw_ulid: &'a mut dyn FnMut() -> Ulid,
 }
 
-/// Closes a part if it is open and writes its blocks, one a tenant. When it returns, all of them
-/// are durable and listed, and [`Head::drop_part`] may follow.
+/// Writes the blocks of a durably closed part (see [`Head::close`]), one a tenant. When it returns,
+/// all of them are durable and listed, and [`Head::drop_part`] may follow. Blocks on the disk.
 ///
 /// # Errors
-/// Blocks that were written stay; call it again.
+/// `Invalid`: the part is not durably closed. Else blocks that were written stay; call it again.
 pub fn cut_part(
     head: &Head,
     id: PartId,
     target: &mut CutTarget<'_>,
 ) -> Result<Vec<Arc<BlockMeta>>, StorageError> {
-    if head.parts().iter().any(|part| part.id == id && !part.closed) {
-        head.close(id.window_start_ms)?;
-    }
+    head.check_part(id)?;
     let mut written = blocks_of_part(head, id, target);
     let mut metas = Vec::new();
     for tenant in head.tenants_of_part(id) {

@@ -2,10 +2,12 @@
 //! blocks on disk and in the bucket. It knows no cluster, no actors and no HTTP.
 
 pub mod block;
+pub mod bucket;
 pub mod chunk;
 pub mod cut;
 mod error;
 pub mod head;
+pub mod objstore;
 pub mod series;
 
 pub use error::StorageError;

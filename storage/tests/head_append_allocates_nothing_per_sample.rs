@@ -42,12 +42,13 @@ static ALLOCATOR: Counting = Counting;
 const PER_BATCH_MAX: u64 = 24;
 
 fn batch(series: usize, timestamp_ms: i64, declare: bool) -> SampleBatch {
-    let mut batch = SampleBatch::new(TenantName::new("a").unwrap(), Epoch(1));
+    let mut batch =
+        SampleBatch::new(TenantName::new("a").expect("it works in this test"), Epoch(1));
     for i in 0..series {
         batch.push_series(SeriesId(i as u128 * 0x9e37_79b9_7f4a_7c15_0000_0001));
         batch.push_sample(timestamp_ms, 0.1 * i as f64 + timestamp_ms as f64);
         if declare {
-            let labels = Labels::from_pairs([("i", i.to_string())]).unwrap();
+            let labels = Labels::from_pairs([("i", i.to_string())]).expect("it works in this test");
             batch.labels.push((i as u32, labels));
         }
     }
@@ -59,17 +60,18 @@ fn a_steady_append_allocates_nothing_per_sample() {
     for series in [64, 4_096] {
         let options = HeadOptions { partitions: 1, ..HeadOptions::default() };
         let files = Arc::new(MemoryFiles::default());
-        let head = Head::open(files, Path::new("/data"), options, Arc::default()).unwrap();
-        head.append(0, &batch(series, 0, true)).unwrap();
+        let head = Head::open(files, Path::new("/data"), options, Arc::default())
+            .expect("it works in this test");
+        head.append(0, &batch(series, 0, true)).expect("it works in this test");
         for round in 1..150i64 {
             let next = batch(series, round * 15_000, false);
             let before = ALLOCATIONS.load(Ordering::Relaxed);
-            let out = head.append(0, &next).unwrap();
+            let out = head.append(0, &next).expect("it works in this test");
             let spent = ALLOCATIONS.load(Ordering::Relaxed) - before;
             assert_eq!(out.stored, series as u64);
             assert!(spent <= PER_BATCH_MAX, "{spent} allocations for {series} series");
             while head.journal().durable() < head.journal().last_staged() {
-                head.journal().commit().unwrap();
+                head.journal().commit().expect("it works in this test");
             }
         }
     }

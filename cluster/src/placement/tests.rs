@@ -40,6 +40,8 @@ fn assert_distinct(table: &[Vec<NodeId>], copies: usize) {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
     #[test]
     fn every_shard_has_distinct_owners_and_loads_are_even(count in 1usize..24, copies in 1usize..4) {
         let all = nodes(count, 0);

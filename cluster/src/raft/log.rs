@@ -24,12 +24,23 @@ use super::types::{LogId, TypeConfig, Vote};
 use crate::error::Result;
 use crate::options::Blocking;
 
-/// Size of a segment file; also bounds an image.
-const SEGMENT_BYTES: u64 = 2 << 20;
-/// File that is given up when the disk is full, so that the control plane goes on.
-const BALLAST_BYTES: u64 = 2 << 20;
 /// Unused segments that are kept ready.
 const SPARE_SEGMENTS_MAX: usize = 1;
+
+/// Sizes of the log's files.
+#[derive(Clone, Copy, Debug)]
+pub struct LogSizes {
+    /// A segment file; an image of the log must fit into half of it.
+    pub segment_bytes: u64,
+    /// A file that is given up when the disk is full, so that the control plane goes on.
+    pub ballast_bytes: u64,
+}
+
+impl Default for LogSizes {
+    fn default() -> Self {
+        LogSizes { segment_bytes: 4 << 20, ballast_bytes: 4 << 20 }
+    }
+}
 
 /// The log. Clones share it.
 #[derive(Clone, Debug)]
@@ -42,6 +53,7 @@ struct Shared {
     image: Mutex<LogImage>,
     blocking: Blocking,
     fatal: watch::Sender<Option<String>>,
+    image_bytes_max: u64,
 }
 
 impl Debug for Shared {
@@ -55,23 +67,32 @@ impl RaftLog {
     pub fn open(
         files: Arc<dyn Files>,
         dir: &Path,
-        salt_seed: u64,
+        (sizes, salt_seed): (LogSizes, u64),
         blocking: Blocking,
         fatal: watch::Sender<Option<String>>,
     ) -> Result<RaftLog> {
-        let mut options = Options { segment_bytes: SEGMENT_BYTES, salt_seed, ..Options::default() };
-        options.spare_segments_max = SPARE_SEGMENTS_MAX;
-        options.ballast_bytes = BALLAST_BYTES;
+        let options = Options {
+            segment_bytes: sizes.segment_bytes,
+            ballast_bytes: sizes.ballast_bytes,
+            spare_segments_max: SPARE_SEGMENTS_MAX,
+            salt_seed,
+            ..Options::default()
+        };
         let mut replay = Replay::default();
         let take = &mut |at, frame: journal::FrameRef<'_>| replay.take(at, frame.payload);
         let (journal, recovery) = Journal::open(files, dir, options, take)?;
         let (image, must_rewrite) = replay.finish(&recovery)?;
-        let shared =
-            Shared { journal: Arc::new(journal), image: Mutex::new(image), blocking, fatal };
+        let shared = Shared {
+            journal: Arc::new(journal),
+            image: Mutex::new(image),
+            blocking,
+            fatal,
+            image_bytes_max: sizes.segment_bytes / 2,
+        };
         let log = RaftLog { shared: Arc::new(shared) };
         if must_rewrite {
             tracing::warn!("the end of the Raft log was torn by a crash; it is written anew");
-            let at = log.stage_image()?;
+            let at = log.stage(&frames::image(&log.shared.image.lock())?)?;
             commit_through(&log.shared.journal, at)?;
             log.shared.journal.release(at)?;
         }
@@ -90,11 +111,6 @@ impl RaftLog {
 
     fn stage(&self, payload: &[u8]) -> io::Result<Position> {
         self.shared.journal.stage(STREAM, 0, payload).map_err(|e| self.failed(&e))
-    }
-
-    fn stage_image(&self) -> io::Result<Position> {
-        let bytes = frames::image(&self.shared.image.lock())?;
-        self.stage(&bytes)
     }
 
     fn failed(&self, error: &dyn std::error::Error) -> io::Error {
@@ -194,8 +210,18 @@ impl RaftLogStorage<TypeConfig> for RaftLog {
     }
 
     async fn purge(&mut self, id: LogId) -> io::Result<()> {
-        self.shared.image.lock().purge(id);
-        let at = self.stage_image()?;
+        let bytes = {
+            let mut image = self.shared.image.lock();
+            image.purge(id);
+            frames::image(&image)?
+        };
+        if bytes.len() as u64 > self.shared.image_bytes_max {
+            // Nothing is lost: after a restart the purged entries are there once more.
+            let (has, limit) = (bytes.len(), self.shared.image_bytes_max);
+            tracing::warn!(has, limit, "the Raft log is too large to be written as one image");
+            return Ok(());
+        }
+        let at = self.stage(&bytes)?;
         self.commit(at).await?;
         if let Err(error) = self.shared.journal.release(at) {
             tracing::warn!(%error, "old segments of the Raft log stay for now");

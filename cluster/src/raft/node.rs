@@ -15,7 +15,7 @@ use serde::de::DeserializeOwned;
 use tokio::sync::watch;
 use tonic::Status;
 
-use super::log::RaftLog;
+use super::log::{LogSizes, RaftLog};
 use super::machine::Machine;
 use super::network::{Network, SnapshotMessage};
 use super::snapshot::SnapshotFile;
@@ -83,7 +83,8 @@ impl RaftNode {
         let fatal = watch::Sender::new(None);
         deps.files.create_dir_durable(dir)?;
         let (files, blocking) = (deps.files.clone(), deps.blocking.clone());
-        let log = RaftLog::open(files, &dir.join("log"), deps.seed, blocking, fatal.clone())?;
+        let sizes = (LogSizes::default(), deps.seed);
+        let log = RaftLog::open(files, &dir.join("log"), sizes, blocking, fatal.clone())?;
         let file = SnapshotFile::new(deps.files, dir.join("snapshot"));
         let machine = Arc::new(Machine::open(deps.kv, file, &log, deps.blocking)?);
         let network = Network { peers: deps.peers };

@@ -210,7 +210,8 @@ fn check_name(what: &str, text: &str) -> Outcome {
     if text.is_empty() { Err(format!("the {what} is empty")) } else { Ok(()) }
 }
 
-fn check_wish(wish: &HashringWish) -> Outcome {
+/// Whether a ring could be made like this.
+pub(crate) fn check_wish(wish: &HashringWish) -> Outcome {
     check_name("hashring name", &wish.name)?;
     let (copies, shards) = (wish.replication_factor, wish.shards);
     if !(1..=REPLICATION_FACTOR_MAX).contains(&copies) {

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use cluster::Command;
+use cluster::{Answer, Command, Phase};
+use journal::files::faulty::Operation;
 use tokio::time::Instant;
 
-use super::harness::{Cut, Node, Place, start_all, until, until_ready};
+use super::harness::{Cut, Node, Place, listen, start_all, until, until_ready};
 
 /// Worst time without a leader, at the product's speed.
 const ELECTION_MAX: Duration = Duration::from_secs(5);
@@ -88,4 +89,42 @@ async fn without_a_majority_nothing_is_agreed_and_the_caller_is_told() {
     assert!(began.elapsed() < Duration::from_secs(15), "within its deadline");
     assert!(last.cluster.state().routes.is_empty());
     last.kill().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_failing_disk_is_fatal_and_agrees_to_nothing() {
+    let mut place = Place::new("alone", "default", 1, &Cut::default());
+    let node = place.start_with(listen().await, &[], 0, |o| o.replication_factor = 1).await;
+    until("a member", || node.cluster.status().phase == Phase::Member).await;
+    node.faults.fail_all(Operation::Sync, std::io::ErrorKind::Other, |_| true);
+    let route = Command::RouteTenant { tenant: "t".to_owned(), hashring: "default".to_owned() };
+    let (proposed, reason) = tokio::join!(node.cluster.propose(route), node.cluster.fatal());
+    assert!(proposed.is_err(), "{proposed:?}");
+    assert!(reason.contains("log failed"), "{reason}");
+    assert!(node.cluster.state().routes.is_empty());
+    node.kill().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_joins_late_gets_a_snapshot() {
+    let mut place = Place::new("first", "default", 1, &Cut::default());
+    let first = place.start_with(listen().await, &[], 0, |o| o.replication_factor = 1).await;
+    until("a member", || first.cluster.status().phase == Phase::Member).await;
+    for n in 0..400 {
+        let route =
+            Command::RouteTenant { tenant: format!("t{n}"), hashring: "default".to_owned() };
+        assert_eq!(first.cluster.propose(route).await.unwrap(), Answer::Done);
+    }
+    let mut late = Place::new("late", "default", 9, &Cut::default());
+    let seeds = vec![first.address.clone()];
+    let second = late.start(listen().await, &seeds, 0).await;
+    until("it has everything", || *second.cluster.state() == *first.cluster.state()).await;
+    assert_eq!(second.cluster.state().routes.len(), 400);
+    second.kill().await;
+
+    let second = late.start(listen().await, &seeds, 0).await;
+    until("and after a restart", || second.cluster.status().phase == Phase::Member).await;
+    assert_eq!(second.cluster.state().routes.len(), 400);
+    first.kill().await;
+    second.kill().await;
 }

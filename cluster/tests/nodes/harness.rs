@@ -6,6 +6,7 @@ use std::time::Duration;
 use cluster::kv::SledStore;
 use cluster::{Cluster, ClusterDeps, ClusterError, ClusterOptions, Dial, Timings, WallClock};
 use journal::files::OsFiles;
+use journal::files::faulty::{Faults, FaultyFiles};
 use parking_lot::Mutex;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -172,6 +173,8 @@ pub struct Place {
 pub struct Node {
     pub cluster: Cluster,
     pub address: String,
+    /// What goes wrong with its disk.
+    pub faults: Arc<Faults>,
     server: JoinHandle<()>,
 }
 
@@ -209,9 +212,10 @@ impl Place {
         options.replication_factor = 2;
         options.timings = Timings::faster(FASTER);
         change(&mut options);
+        let files = Arc::new(FaultyFiles::new(Arc::new(OsFiles)));
         let dial = Loopback { me: address.clone(), cut: self.cut.clone() };
         let deps = ClusterDeps {
-            files: Arc::new(OsFiles),
+            files: files.clone(),
             kv: Arc::new(SledStore::open(&self.folder.path().join("kv")).unwrap()),
             dial: Arc::new(dial),
             clock: Arc::new(Clock),
@@ -223,7 +227,7 @@ impl Place {
         let cluster = Cluster::open(options, deps).await.unwrap();
         let server = serve(&cluster, listener);
         cluster.start();
-        Node { cluster, address, server }
+        Node { cluster, address, faults: files.faults(), server }
     }
 }
 

@@ -91,11 +91,11 @@ Examples:
 
 /// Reads the arguments that follow `granary bench write`.
 pub fn parse(args: impl IntoIterator<Item = String>) -> Parsed {
-    let command = Command::new("granary bench write")
-        .no_binary_name(true)
-        .about("Write generated series to remote-write endpoints and measure")
-        .after_help(AFTER_HELP);
+    let command = Command::new("granary bench write").no_binary_name(true);
+    // The texts come last: the options' own doc comment is for readers of the code.
     let options = WriteOptions::augment_args(command)
+        .about("Write generated series to remote-write endpoints and measure")
+        .after_help(AFTER_HELP)
         .try_get_matches_from(args)
         .and_then(|matches| WriteOptions::from_arg_matches(&matches));
     match options {

@@ -50,7 +50,8 @@ fn node() -> Command {
             "Run a node until SIGTERM or Ctrl-C. Without any flag: one node, one copy of every \
              sample,\nthe bucket in a directory below ./data, everything on loopback.\n\n\
              Every flag is also an environment variable (--tsdb.path: GRANARY_TSDB_PATH) and a key \
-             of the\nfile that --config.file names (tsdb.path). A flag beats the environment, which \
+             of the\nfile that --config.file names (tsdb.path). A flag beats the \
+             environment, which \
              beats the file.",
         )
         .after_long_help(example(

@@ -60,11 +60,10 @@ Examples:
   granary demo --tsdb.min-block-duration=1m --data-dir=/tmp/granary";
 
 fn command() -> Command {
-    let command = Command::new("granary demo")
-        .no_binary_name(true)
+    // The texts come last: the options' own doc comment is for readers of the code.
+    DemoOptions::augment_args(Command::new("granary demo").no_binary_name(true))
         .about("Start six nodes in two hashrings with targets of three tenants on this machine")
-        .after_help(AFTER_HELP);
-    DemoOptions::augment_args(command)
+        .after_help(AFTER_HELP)
 }
 
 /// Takes the demo's own flags out of the arguments; the others are for the nodes.

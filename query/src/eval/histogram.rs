@@ -1,6 +1,6 @@
 //! histogram_quantile and histogram_fraction of classic histograms: series with a label `le`.
 
-use super::groups::{Groups, Keying};
+use super::groups::Groups;
 use super::{ABSENT, LabelTable, Matrix, Row, Run, Sink, is_present};
 use crate::error::QueryError;
 use crate::plan::Grid;
@@ -19,13 +19,12 @@ struct Bucket {
 /// A histogram's series: index in the matrix and upper bound, ascending by bound.
 struct Histogram {
     series: Vec<(usize, f64)>,
-    drop_name: bool,
 }
 
 /// Bucket series by histogram.
 struct Histograms {
     matrix: Matrix,
-    /// Labels without `le`; the metric's name is still there if it is dropped at the end.
+    /// Labels without `le`; the metric's name is still there.
     labels: LabelTable,
     histograms: Vec<Histogram>,
 }
@@ -80,8 +79,6 @@ impl Run<'_> {
     fn histograms(&mut self, arg: &Expr, grid: Grid) -> Result<Histograms, QueryError> {
         let matrix = self.collect(arg, grid)?;
         let le = self.names.intern_name("le");
-        let delayed = self.plan.options.delayed_name_removal;
-        let keying = Keying::grouping(self, &["le".to_owned()], true);
         let mut groups = Groups::default();
         let (mut labels, mut histograms) = (LabelTable::default(), Vec::<Histogram>::new());
         for index in 0..matrix.len() {
@@ -89,11 +86,10 @@ impl Run<'_> {
             let Some(bound) = self.bucket_bound(arg, row, le) else { continue };
             let kept: super::RowLabels =
                 row.iter().copied().filter(|pair| self.names.name_of(*pair) != le).collect();
-            let key = if delayed { kept } else { keying.key(self, row) };
-            let (group, new) = groups.number(key);
+            let (group, new) = groups.number(kept);
             if new {
                 labels.push(groups.labels.get(group));
-                histograms.push(Histogram { series: Vec::new(), drop_name: delayed });
+                histograms.push(Histogram { series: Vec::new() });
             }
             histograms[group].series.push((index, bound));
         }
@@ -139,8 +135,8 @@ impl Run<'_> {
             }
             if values.iter().any(|v| is_present(*v)) {
                 let labels = found.labels.get(index);
-                let drop_name = histogram.drop_name;
-                sink(self, Row { labels, drop_name, values: &mut values })?;
+                let row = Row { labels, drop_name: true, values: &mut values };
+                self.emit_renamed(row, sink)?;
             }
         }
         self.release(&found.matrix);

@@ -21,6 +21,9 @@ struct Join<'m> {
     include: Vec<NameId>,
     many: Matrix,
     one: Matrix,
+    /// Stands in for the missing partner on that side.
+    many_fill: Option<f64>,
+    one_fill: Option<f64>,
 }
 
 impl Run<'_> {
@@ -34,16 +37,19 @@ impl Run<'_> {
         sink: &mut Sink<'_>,
     ) -> Result<(), QueryError> {
         let (left, right) = (self.collect(lhs, grid)?, self.collect(rhs, grid)?);
-        if left.len() == 0 || right.len() == 0 {
+        let fills = matching.fill_left.is_some() || matching.fill_right.is_some();
+        if (left.len() == 0 || right.len() == 0) && !fills {
             self.release(&left);
             self.release(&right);
             return Ok(());
         }
         let swapped = matching.cardinality == Cardinality::OneToMany;
         let (many, one) = if swapped { (right, left) } else { (left, right) };
+        // As in Prometheus, under group_right the fills change sides with the vectors.
+        let (many_fill, one_fill) = (matching.fill_left, matching.fill_right);
         let keying = Keying::matching(self, matching);
         let include = matching.include.iter().map(|name| self.names.intern_name(name)).collect();
-        let join = Join { operation, matching, keying, include, many, one };
+        let join = Join { operation, matching, keying, include, many, one, many_fill, one_fill };
         let out = self.join(&join, grid)?;
         self.release(&join.many);
         self.release(&join.one);
@@ -55,7 +61,11 @@ impl Run<'_> {
         let mut groups = Groups::default();
         let ones = self.members(&mut groups, join, &join.one);
         let many = self.members(&mut groups, join, &join.many);
-        let many_present = steps_present(&join.many);
+        let all: Vec<usize> = (0..join.many.len()).collect();
+        let mut many_present = steps_present(&join.many, &all);
+        if join.many_fill.is_some() {
+            many_present.fill(true);
+        }
         let mut out = Matrix::new(grid.count);
         for group in 0..groups.len() {
             self.check_cancel()?;
@@ -69,6 +79,7 @@ impl Run<'_> {
             for (many, one) in many.iter().flat_map(|m| ones.iter().map(move |o| (*m, *o))) {
                 self.join_pair(join, many, one, &mut out)?;
             }
+            self.fill_group(join, groups.labels.get(group), (many, ones), &mut out)?;
         }
         Ok(out)
     }
@@ -126,11 +137,51 @@ impl Run<'_> {
         one: usize,
         out: &mut Matrix,
     ) -> Result<(), QueryError> {
+        let values = |step: usize| (join.many.at(many, step), join.one.at(one, step));
+        let labels = (join.many.labels(many), join.one.labels(one));
+        self.join_values(join, labels, values, out)
+    }
+
+    /// `fill`, `fill_left` and `fill_right`: a value for the partner that a group lacks.
+    fn fill_group(
+        &mut self,
+        join: &Join<'_>,
+        key: &[PairId],
+        (many, ones): (&[usize], &[usize]),
+        out: &mut Matrix,
+    ) -> Result<(), QueryError> {
+        if let Some(fill) = join.one_fill {
+            let taken = steps_present(&join.one, ones);
+            let partner = |step: usize| if taken[step] { ABSENT } else { fill };
+            for many in many {
+                let values = |step: usize| (join.many.at(*many, step), partner(step));
+                self.join_values(join, (join.many.labels(*many), &[]), values, out)?;
+            }
+        }
+        if let Some(fill) = join.many_fill {
+            let taken = steps_present(&join.many, many);
+            let partner = |step: usize| if taken[step] { ABSENT } else { fill };
+            for one in ones {
+                let values = |step: usize| (partner(step), join.one.at(*one, step));
+                self.join_values(join, (key, join.one.labels(*one)), values, out)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The row of two series, given as labels and values of the many and the one side.
+    fn join_values(
+        &mut self,
+        join: &Join<'_>,
+        (many, one): (&[PairId], &[PairId]),
+        values_at: impl Fn(usize) -> (f64, f64),
+        out: &mut Matrix,
+    ) -> Result<(), QueryError> {
         let swapped = join.matching.cardinality == Cardinality::OneToMany;
         let mut values = vec![ABSENT; out.steps()];
         let mut any = false;
         for (step, slot) in values.iter_mut().enumerate() {
-            let (m, o) = (join.many.at(many, step), join.one.at(one, step));
+            let (m, o) = values_at(step);
             if is_present(m) && is_present(o) {
                 let (a, b) = if swapped { (o, m) } else { (m, o) };
                 // A filter lets the left side's value through, whichever side is many.
@@ -148,8 +199,7 @@ impl Run<'_> {
     }
 
     /// Labels of the result of two series.
-    fn joined_labels(&self, join: &Join<'_>, many: usize, one: usize) -> RowLabels {
-        let (many, one) = (join.many.labels(many), join.one.labels(one));
+    fn joined_labels(&self, join: &Join<'_>, many: &[PairId], one: &[PairId]) -> RowLabels {
         let delayed = self.plan.options.delayed_name_removal;
         let renames =
             !join.operation.op.is_comparison() || (join.operation.returns_bool && !delayed);
@@ -173,11 +223,11 @@ impl Run<'_> {
     }
 }
 
-/// At which steps a matrix has any value.
-fn steps_present(matrix: &Matrix) -> Vec<bool> {
+/// At which steps some of these series have a value.
+fn steps_present(matrix: &Matrix, members: &[usize]) -> Vec<bool> {
     let mut present = vec![false; matrix.steps()];
-    for index in 0..matrix.len() {
-        for (slot, value) in present.iter_mut().zip(matrix.values(index)) {
+    for index in members {
+        for (slot, value) in present.iter_mut().zip(matrix.values(*index)) {
             *slot |= is_present(*value);
         }
     }

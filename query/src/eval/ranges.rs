@@ -23,7 +23,7 @@ impl Run<'_> {
     /// Where the windows of a range expression lie.
     pub(crate) fn range_windows(&self, expr: &Expr, grid: Grid) -> Result<Windows, QueryError> {
         match &expr.without_parens().kind {
-            ExprKind::Range { selector, range_ms } => {
+            ExprKind::Range { selector, range_ms, .. } => {
                 Ok(self.windows(&selector.shift, grid, *range_ms))
             }
             ExprKind::Subquery { range_ms, shift, .. } => Ok(self.windows(shift, grid, *range_ms)),
@@ -39,11 +39,11 @@ impl Run<'_> {
         sink: &mut RangeSink<'_>,
     ) -> Result<(), QueryError> {
         match &expr.without_parens().kind {
-            ExprKind::Range { selector, range_ms } => {
+            ExprKind::Range { selector, range_ms, .. } => {
                 let windows = self.windows(&selector.shift, grid, *range_ms);
                 self.selected_ranges(selector, windows, sink)
             }
-            ExprKind::Subquery { expr, range_ms, step_ms, shift } => {
+            ExprKind::Subquery { expr, range_ms, step_ms, shift, .. } => {
                 let step = step_ms.unwrap_or(self.plan.options.subquery_step_ms);
                 let inner = self.subquery_grid(shift, grid, *range_ms, step);
                 self.subquery_ranges(expr, inner, sink)

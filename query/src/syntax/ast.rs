@@ -4,6 +4,7 @@ use std::fmt;
 
 use proto::Matcher;
 
+use super::duration_expr::DurationExpr;
 use crate::functions::Function;
 
 /// Bytes `start..end` of the query.
@@ -68,6 +69,8 @@ pub enum ExprKind {
         selector: Selector,
         /// Width of the window, milliseconds, at least 1.
         range_ms: i64,
+        /// What the width is, if it depends on the query's times.
+        range: Option<Box<DurationExpr>>,
     },
     /// `expr[range:step]`.
     Subquery {
@@ -77,6 +80,10 @@ pub enum ExprKind {
         range_ms: i64,
         /// Inner step; `None` for the engine's default.
         step_ms: Option<i64>,
+        /// What the width is, if it depends on the query's times.
+        range: Option<Box<DurationExpr>>,
+        /// What the inner step is, if it depends on the query's times.
+        step: Option<Box<DurationExpr>>,
         /// `offset` and `@`.
         shift: TimeShift,
     },
@@ -146,10 +153,12 @@ impl Selector {
 }
 
 /// `offset` and `@` of a selector or subquery.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct TimeShift {
     /// Milliseconds to look back; negative looks forward.
     pub offset_ms: i64,
+    /// What the offset is, if it depends on the query's times.
+    pub offset: Option<Box<DurationExpr>>,
     /// A fixed time in place of that of the step.
     pub at: Option<At>,
 }
@@ -166,7 +175,7 @@ pub enum At {
 }
 
 /// How the series of a binary operation's sides find each other.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Matching {
     /// Whether `on` is there (else `ignoring`, perhaps of nothing).
     pub on: bool,
@@ -176,6 +185,10 @@ pub struct Matching {
     pub cardinality: Cardinality,
     /// Names given to `group_left` or `group_right`.
     pub include: Vec<String>,
+    /// Value of a series that the left side lacks, by `fill` or `fill_left`.
+    pub fill_left: Option<f64>,
+    /// Value of a series that the right side lacks, by `fill` or `fill_right`.
+    pub fill_right: Option<f64>,
 }
 
 /// Cardinality of a vector match.
@@ -341,6 +354,22 @@ impl Expr {
             ExprKind::Aggregate { expr, param, .. } => (param.as_deref(), Some(expr), &[]),
             ExprKind::Call { args, .. } => (None, None, args),
             _ => (None, None, &[]),
+        };
+        one.into_iter().chain(two).chain(many)
+    }
+
+    /// Direct subexpressions, to be changed.
+    pub(crate) fn children_mut(&mut self) -> impl Iterator<Item = &mut Expr> {
+        let (one, two, many): (Option<&mut Expr>, Option<&mut Expr>, &mut [Expr]) = match &mut self
+            .kind
+        {
+            ExprKind::Subquery { expr, .. }
+            | ExprKind::Paren(expr)
+            | ExprKind::Unary { expr, .. } => (Some(expr), None, &mut []),
+            ExprKind::Binary { lhs, rhs, .. } => (Some(lhs), Some(rhs), &mut []),
+            ExprKind::Aggregate { expr, param, .. } => (param.as_deref_mut(), Some(expr), &mut []),
+            ExprKind::Call { args, .. } => (None, None, args),
+            _ => (None, None, &mut []),
         };
         one.into_iter().chain(two).chain(many)
     }

@@ -61,6 +61,9 @@ fn binary(
     if modified && !vectors {
         return Some("vector matching only allowed between instant vectors".to_owned());
     }
+    if op.is_set() && (matching.fill_left.is_some() || matching.fill_right.is_some()) {
+        return Some("filling in missing series not allowed for set operators".to_owned());
+    }
     if op.is_set() && matching.cardinality != Cardinality::OneToOne {
         return Some(format!("no grouping allowed for {:?} operation", op.to_string()));
     }

@@ -101,16 +101,13 @@ impl<'q> Parser<'q> {
         Ok(expr)
     }
 
-    fn too_deep(&self, at: usize) -> ParseError {
+    pub(super) fn too_deep(&self, at: usize) -> ParseError {
         self.error(at, format!("the query is nested deeper than {NESTING_MAX} levels"))
     }
 
     /// An expression whose operators all bind at least as tight as `precedence`.
     pub(super) fn expression(&mut self, precedence: u8) -> Result<Expr, ParseError> {
-        self.depth += 1;
-        if self.depth > NESTING_MAX {
-            return Err(self.too_deep(self.span.start));
-        }
+        self.descend()?;
         let mut lhs = self.prefix()?;
         while let Some(op) = self.operator()? {
             if op.precedence() < precedence {
@@ -118,8 +115,21 @@ impl<'q> Parser<'q> {
             }
             lhs = self.binary(op, lhs)?;
         }
-        self.depth -= 1;
+        self.ascend();
         Ok(lhs)
+    }
+
+    /// Counts a level of recursion; the counterpart is [`Parser::ascend`].
+    pub(super) fn descend(&mut self) -> Result<(), ParseError> {
+        self.depth += 1;
+        if self.depth > NESTING_MAX {
+            return Err(self.too_deep(self.span.start));
+        }
+        Ok(())
+    }
+
+    pub(super) fn ascend(&mut self) {
+        self.depth -= 1;
     }
 
     /// The binary operator under the cursor.
@@ -189,12 +199,33 @@ impl<'q> Parser<'q> {
             }
             self.check_include(&matching)?;
         }
-        for fill in ["fill", "fill_left", "fill_right"] {
-            if self.at_keyword(fill) && self.query[self.span.end..].trim_start().starts_with('(') {
-                return Err(self.unsupported(self.span.start, &format!("the modifier {fill}()")));
+        self.fills(&mut matching)?;
+        Ok(matching)
+    }
+
+    /// `fill(x)`, `fill_left(x)`, `fill_right(x)`; without parentheses these are metrics.
+    fn fills(&mut self, matching: &mut Matching) -> Result<(), ParseError> {
+        loop {
+            let word = |name: &str| self.at_keyword(name);
+            let (both, left, right) = (word("fill"), word("fill_left"), word("fill_right"));
+            let called = self.query[self.span.end..].trim_start().starts_with('(');
+            if !called || !(both || left || right) {
+                return Ok(());
+            }
+            self.advance()?;
+            let start = self.span.start;
+            self.expect("(", "fill modifier")?;
+            let ExprKind::Number(value) = self.expression(0)?.kind else {
+                return Err(self.error(start, "a fill modifier takes a number"));
+            };
+            self.expect(")", "fill modifier")?;
+            if both || left {
+                matching.fill_left = Some(value);
+            }
+            if both || right {
+                matching.fill_right = Some(value);
             }
         }
-        Ok(matching)
     }
 
     fn check_include(&self, matching: &Matching) -> Result<(), ParseError> {

@@ -1,6 +1,7 @@
 //! What may follow an expression: `[range]`, `[range:step]`, `offset`, `@`.
 
 use super::ast::{At, Expr, ExprKind, TimeShift, Type};
+use super::duration_expr::DurationExpr;
 use super::lexer::Token;
 use super::parser::Parser;
 use super::{ParseError, Span};
@@ -8,6 +9,9 @@ use super::{ParseError, Span};
 /// Largest duration, offset or timestamp in milliseconds (about 292,000 years), so that sums of
 /// a few of them cannot overflow.
 const TIME_MS_MAX: f64 = (i64::MAX / 1000) as f64;
+
+/// Milliseconds, or zero and what must be resolved first.
+type Folded = (i64, Option<Box<DurationExpr>>);
 
 impl Parser<'_> {
     pub(super) fn postfixes(&mut self, mut expr: Expr) -> Result<Expr, ParseError> {
@@ -20,12 +24,15 @@ impl Parser<'_> {
             } else if self.at_keyword("offset") {
                 let start = self.span.start;
                 self.advance()?;
-                let ms = self.signed_duration()?;
+                let duration = self.offset_duration()?;
+                let (ms, dynamic) = self.folded(duration, start)?;
                 if std::mem::replace(&mut offset, true) {
                     return Err(self.error(start, "offset may not be set multiple times"));
                 }
                 let what = "offset modifier";
-                expr = self.shifted(expr, what, |shift| shift.offset_ms = ms)?;
+                expr = self.shifted(expr, what, |shift| {
+                    (shift.offset_ms, shift.offset) = (ms, dynamic);
+                })?;
             } else if self.at_symbol("@") {
                 let start = self.span.start;
                 self.advance()?;
@@ -69,20 +76,20 @@ impl Parser<'_> {
         let colon = std::mem::replace(&mut self.lexer.colon_splits, true);
         let open = self.span.start;
         self.advance()?;
-        let range_ms = self.positive_duration()?;
+        let range = self.positive_duration()?;
         let subquery = self.take(":")?;
-        let step_ms = match subquery && !self.at_symbol("]") {
+        let step = match subquery && !self.at_symbol("]") {
             true => Some(self.positive_duration()?),
             false => None,
         };
         self.lexer.colon_splits = colon;
         if !self.at_symbol("]") {
-            return Err(self.duration_end("subquery or range, expected \"]\""));
+            return Err(self.unexpected("subquery or range, expected \"]\""));
         }
         self.advance()?;
         let span = Span { start: expr.span.start, end: self.last_end };
         if subquery {
-            return self.subquery(expr, range_ms, step_ms, span);
+            return self.subquery(expr, range, step, span);
         }
         match expr.kind {
             ExprKind::Selector(_) if offset => {
@@ -91,7 +98,10 @@ impl Parser<'_> {
             ExprKind::Selector(_) if at => {
                 Err(self.error(open, "no @ modifiers allowed before range"))
             }
-            ExprKind::Selector(selector) => self.node(ExprKind::Range { selector, range_ms }, span),
+            ExprKind::Selector(selector) => {
+                let (range_ms, range) = range;
+                self.node(ExprKind::Range { selector, range_ms, range }, span)
+            }
             _ => Err(self.error(span.start, "ranges only allowed for vector selectors")),
         }
     }
@@ -99,8 +109,8 @@ impl Parser<'_> {
     fn subquery(
         &self,
         expr: Expr,
-        range_ms: i64,
-        step_ms: Option<i64>,
+        (range_ms, range): Folded,
+        step: Option<Folded>,
         span: Span,
     ) -> Result<Expr, ParseError> {
         let found = expr.value_type();
@@ -110,49 +120,28 @@ impl Parser<'_> {
             return Err(self.error(expr.span.start, message));
         }
         let (expr, shift) = (Box::new(expr), TimeShift::default());
-        self.node(ExprKind::Subquery { expr, range_ms, step_ms, shift }, span)
+        let (step_ms, step) = step.map_or((None, None), |(ms, step)| (Some(ms), step));
+        self.node(ExprKind::Subquery { expr, range_ms, step_ms, range, step, shift }, span)
     }
 
-    fn positive_duration(&mut self) -> Result<i64, ParseError> {
+    /// A duration that must be positive as far as that is known yet.
+    fn positive_duration(&mut self) -> Result<Folded, ParseError> {
         let start = self.span.start;
-        let ms = self.duration()?;
-        if ms <= 0 {
+        let duration = self.duration_expression(0)?;
+        let (ms, dynamic) = self.folded(duration, start)?;
+        if ms <= 0 && dynamic.is_none() {
             return Err(self.error(start, "duration must be greater than 0"));
         }
-        Ok(ms)
+        Ok((ms, dynamic))
     }
 
-    fn signed_duration(&mut self) -> Result<i64, ParseError> {
-        let negative = self.take("-")?;
-        if !negative {
-            self.take("+")?;
+    /// Milliseconds of a duration, or what it depends on.
+    fn folded(&self, duration: DurationExpr, at: usize) -> Result<Folded, ParseError> {
+        if duration.depends_on_query() {
+            return Ok((0, Some(Box::new(duration))));
         }
-        let ms = self.duration()?;
-        Ok(if negative { -ms } else { ms })
-    }
-
-    fn duration(&mut self) -> Result<i64, ParseError> {
-        let start = self.span.start;
-        let Token::Number(seconds) = self.token else {
-            return Err(self.duration_end("duration"));
-        };
-        self.advance()?;
-        self.milliseconds(seconds, start)
-    }
-
-    /// What stands where a duration should be or end: perhaps a duration expression.
-    fn duration_end(&self, context: &str) -> ParseError {
-        let expression = match &self.token {
-            Token::Symbol(symbol) => ["(", "+", "-", "*", "/", "%", "^"].contains(symbol),
-            Token::Word(word) => ["step", "range", "min_of", "max_of", "min", "max"]
-                .iter()
-                .any(|name| name.eq_ignore_ascii_case(word)),
-            _ => false,
-        };
-        if expression {
-            return self.unsupported(self.span.start, "a duration expression");
-        }
-        self.unexpected(context)
+        let seconds = duration.seconds(0.0, 0.0).map_err(|text| self.error(at, text))?;
+        Ok((self.milliseconds(seconds, at)?, None))
     }
 
     fn at_value(&mut self) -> Result<At, ParseError> {
@@ -181,10 +170,15 @@ impl Parser<'_> {
     }
 
     fn milliseconds(&self, seconds: f64, at: usize) -> Result<i64, ParseError> {
-        let ms = (seconds * 1000.0).round();
-        if ms.is_nan() || ms.abs() > TIME_MS_MAX {
-            return Err(self.error(at, format!("timestamp or duration out of bounds: {seconds}")));
-        }
-        Ok(ms as i64)
+        to_milliseconds(seconds).map_err(|text| self.error(at, text))
     }
+}
+
+/// Seconds as milliseconds, within bounds.
+pub(super) fn to_milliseconds(seconds: f64) -> Result<i64, String> {
+    let ms = (seconds * 1000.0).round();
+    if ms.is_nan() || ms.abs() > TIME_MS_MAX {
+        return Err(format!("timestamp or duration out of bounds: {seconds}"));
+    }
+    Ok(ms as i64)
 }

@@ -34,6 +34,9 @@ fn what_is_legal_parses() {
         "\"a\" ",
         "round(x)",
         "label_join(x, \"a\", \",\")",
+        "x[1h/2 + (step() * 2)] offset -min_of(range(), 5m)",
+        "a + on (b) group_left (c) fill_left(-1) fill_right(NaN) d",
+        "fill + fill(0) fill_left",
     ] {
         assert!(parse(query).is_ok(), "{query}: {:?}", parse(query).err());
     }
@@ -60,6 +63,10 @@ fn errors_name_their_place() {
         ("x offset 5m [5m]", "no offset modifiers allowed before range"),
         ("(x)[5m]", "ranges only allowed for vector selectors"),
         ("x[0]", "duration must be greater than 0"),
+        ("x[5m - 5m]", "duration must be greater than 0"),
+        ("x[5m / 0]", "division by zero"),
+        ("a and fill(0) b", "filling in missing series not allowed for set operators"),
+        ("a + fill(b) c", "a fill modifier takes a number"),
         ("x[5m][5m]", "ranges only allowed for vector selectors"),
         ("x[5m:1m][5m:1m]", "subquery is only allowed on instant vector"),
         ("nope(x)", "1:1: parse error: unknown function with name \"nope\""),
@@ -135,6 +142,11 @@ fn nesting_is_limited_on_every_path() {
         "1".to_owned() + &"^1".repeat(deep),
         "x".to_owned() + &"[5m:1m]".repeat(deep),
         "a or ".repeat(deep) + "a",
+        "x[".to_owned() + &"(".repeat(deep),
+        "x[".to_owned() + &"-".repeat(deep),
+        "x[1".to_owned() + &"+1".repeat(deep),
+        "x[1".to_owned() + &"^1".repeat(deep),
+        "x offset ".to_owned() + &"min_of(".repeat(deep),
         "max_over_time(".repeat(200) + "x" + &"[5m:1m])".repeat(200),
     ] {
         let found = error(&query);
@@ -156,7 +168,26 @@ proptest! {
         "a", "sum", "by", "(", ")", "{", "}", "[", "]", ",", ":", "offset", "@", "start()", "5m",
         "1", "-", "+", "*", "^", "==", "bool", "on", "ignoring", "group_left", "and", "or",
         "\"s\"", "=", "=~", "rate", "topk", "#", "\n", "0x", "1e", "'", "inf", "atan2", "é", "</",
+        "step()", "range(", "min_of(", "fill(", "fill_left", "%", "/",
     ]), 0..25), glue in prop::sample::select(vec!["", " "])) {
         let _ = parse(&tokens.join(glue));
     }
+}
+
+#[test]
+fn durations_that_depend_on_the_query_are_resolved_later() {
+    let range = |query: &str, step_ms, range_ms| {
+        let mut expr = parse(query).unwrap();
+        resolve(query, &mut expr, step_ms, range_ms).map(|()| match expr.kind {
+            ExprKind::Range { range_ms, selector, .. } => (range_ms, selector.shift.offset_ms),
+            other => panic!("no range: {other:?}"),
+        })
+    };
+    assert_eq!(
+        range("x[step() * 2 + 1s] offset -(range() / 4)", 5_000, 8_000),
+        Ok((11_000, -2_000))
+    );
+    assert_eq!(range("x[max_of(2m ^ 1, 10)] offset 2 ", 0, 0), Ok((120_000, 2_000)));
+    let error = range("x[step()]", 0, 0).unwrap_err();
+    assert_eq!(error.to_string(), "1:1: parse error: duration must be greater than 0");
 }

@@ -98,6 +98,20 @@ pub fn value(answer: &QueryResult, eval: &Eval) -> Result<(), String> {
     }
 }
 
+/// An instant case's expectation against the step at `at` of a range.
+pub fn middle(answer: &QueryResult, eval: &Eval, at: i64) -> Result<(), String> {
+    let mut found: Vec<ResultSeries> = answer.series().collect();
+    found.iter_mut().for_each(|series| series.samples.retain(|(time, _)| *time == at));
+    found.retain(|series| !series.samples.is_empty());
+    match (eval.expect.scalar, found.as_slice()) {
+        (None, found) => vector(found, &eval.expect, at),
+        (Some(expected), [one]) => {
+            same(almost_equal(one.samples[0].1, expected), &one.samples, &expected)
+        }
+        (Some(expected), other) => same(false, &other, &expected),
+    }
+}
+
 fn same<A: std::fmt::Debug, B: std::fmt::Debug>(
     equal: bool,
     found: &A,

@@ -15,7 +15,7 @@ pub struct CutPolicy {
     pub late_samples_max: u64,
 }
 
-/// Parts to close (those that are open) and cut, oldest first.
+/// Parts to close (those that are open; wait until that is durable) and to cut, oldest first.
 ///
 /// The first part of a window is due when cluster time is past the window's end by the grace. A
 /// part that begins after that (a late part, or samples of a window nobody had written to) is due
@@ -43,6 +43,17 @@ mod tests {
     use super::*;
     use journal::Position;
 
+    fn part() -> PartInfo {
+        PartInfo {
+            id: PartId { window_start_ms: 0, number: 0 },
+            closed: false,
+            closed_position: Position(2),
+            samples: 0,
+            first_position: Position(1),
+            opened_ms: 0,
+        }
+    }
+
     #[test]
     fn parts_are_due_by_the_table() {
         let policy =
@@ -66,8 +77,7 @@ mod tests {
         ];
         for (number, closed, samples, opened_ms, now, due) in table {
             let id = PartId { window_start_ms: 0, number };
-            let first_position = Position(1);
-            let part = PartInfo { id, closed, samples, first_position, opened_ms };
+            let part = PartInfo { id, closed, samples, opened_ms, ..part() };
             let planned = plan(&[part], now, &policy);
             assert_eq!(!planned.is_empty(), due, "{part:?} at {now}");
         }
@@ -82,8 +92,7 @@ mod tests {
             late_samples_max: 0,
         };
         let id = PartId { window_start_ms: i64::MAX, number: u32::MAX };
-        let first_position = Position(1);
-        let part = PartInfo { id, closed: false, samples: 0, first_position, opened_ms: i64::MAX };
+        let part = PartInfo { id, opened_ms: i64::MAX, ..part() };
         assert_eq!(plan(&[part], i64::MAX, &policy), vec![id]);
     }
 }

@@ -55,6 +55,8 @@ fn cut(
     id: PartId,
     ulids: &mut u128,
 ) -> Vec<Arc<BlockMeta>> {
+    head.close(id.window_start_ms).unwrap();
+    commit(head);
     let mut target = CutTarget {
         files: Arc::new(files.clone()),
         blocks,
@@ -83,16 +85,41 @@ fn a_cut_that_is_repeated_writes_each_block_once() {
     let id = head.parts()[0].id;
     let first = cut(&files, &head, &blocks, id, &mut ulids);
     assert_eq!((first.len(), samples(&blocks)), (2, 16));
-    commit(&head);
     drop((head, blocks));
     files.crash(Crash::Clean);
     let (head, blocks) = open(&files, 1);
+    assert!(head.parts()[0].closed, "a crash does not open a part that was cut");
     let again = cut(&files, &head, &blocks, id, &mut ulids);
     assert_eq!(again, first);
     assert_eq!((blocks.list().len(), ulids), (2, 2));
     head.drop_part(id).unwrap();
     let left: Vec<_> = head.parts().iter().map(|part| part.id.window_start_ms).collect();
     assert_eq!(left, vec![10_000]);
+}
+
+#[test]
+fn a_part_that_a_crash_would_open_again_is_not_cut() {
+    let (files, mut ulids) = (MemoryFiles::default(), 0u128);
+    let (head, blocks) = open(&files, 1);
+    append(&head, "a", &[(1, 1.0)]);
+    let (id, position) = head.close(0).unwrap();
+    assert!(position > head.journal().durable());
+    let mut target = CutTarget {
+        files: Arc::new(files.clone()),
+        blocks: &blocks,
+        node: NodeId(7),
+        epoch: Epoch(2),
+        labels: BTreeMap::new(),
+        tenant_label: "tenant_id",
+        draw_ulid: &mut || {
+            ulids += 1;
+            Ulid::from(ulids)
+        },
+    };
+    assert!(matches!(cut_part(&head, id, &mut target), Err(StorageError::Invalid(_))));
+    assert!(head.drop_part(id).is_err());
+    commit(&head);
+    assert_eq!(cut_part(&head, id, &mut target).unwrap().len(), 1);
 }
 
 #[test]

@@ -8,9 +8,13 @@ use proto::{Labels, SampleBatch, SeriesId, greater_value};
 use super::chunks::Origin;
 use super::lines::{FLAG_NEW, FLAG_PENDING};
 use super::options::{FRAME_LABEL_BYTES_MAX, FRAME_SAMPLES_MAX};
-use super::partition::{Partition, Shared};
+use super::partition::{Partition, Shared, TenantIndex};
+use super::slab::NONE;
 use super::symbols::{NameId, PairId};
 use crate::StorageError;
+
+/// Series that are looked up together, so that the memory they lie in is fetched side by side.
+const RESOLVE_SERIES: usize = 48;
 
 /// What became of a batch. Nothing of it may be acknowledged before `position` is durable.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -20,8 +24,8 @@ pub struct Appended {
     /// Series (indexes of the batch) that are not known and came without labels; none of their
     /// samples is stored. Send them again with labels.
     pub unknown: Vec<u32>,
-    /// New series that were refused because of `--head.series-max`; none of their samples is
-    /// stored.
+    /// New series that were refused because of `--head.series-max`, or because their labels have
+    /// more than [`FRAME_LABEL_BYTES_MAX`] bytes; none of their samples is stored.
     pub over_limit: Vec<u32>,
     /// Samples whose timestamp already had another value: series index and timestamp. The greater
     /// value is kept.
@@ -67,6 +71,30 @@ struct Append<'a, S: Stage> {
 }
 
 impl Partition {
+    /// Looks up the first series of `ids`, and reads where their next samples will go. The reads do
+    /// not depend on each other, so that the processor waits for many at once.
+    fn resolve(
+        &self,
+        tenant: Option<TenantIndex>,
+        ids: &[SeriesId],
+        slots: &mut [u32; RESOLVE_SERIES],
+    ) {
+        slots.fill(NONE);
+        let Some(tenant) = tenant else { return };
+        for (slot, id) in slots.iter_mut().zip(ids) {
+            *slot = self.find(tenant, *id).unwrap_or(NONE);
+        }
+        let mut read = 0u8;
+        for slot in slots.iter().filter(|slot| **slot != NONE) {
+            let hot = self.hot.at(*slot);
+            if hot.tail != NONE {
+                let block = self.slab.get(hot.tail);
+                read ^= block[hot.tail_bytes().min(block.len() - 1)];
+            }
+        }
+        std::hint::black_box(read);
+    }
+
     /// Appends a batch whose series all belong here. After an error what earlier frames of the
     /// call carried stays (they are staged); the rest left no trace.
     pub(super) fn append<S: Stage>(
@@ -95,13 +123,20 @@ impl<S: Stage> Append<'_, S> {
         let tenant = self.partition.tenants_by_name.get(&batch.tenant).copied();
         let mut tenant_known = tenant;
         let mut labels = batch.labels.iter().peekable();
+        let mut slots = [NONE; RESOLVE_SERIES];
         for (index, id, timestamps, values) in batch.iter() {
+            if index.is_multiple_of(RESOLVE_SERIES) {
+                self.partition.resolve(tenant_known, &batch.ids[index..], &mut slots);
+            }
+            let resolved = slots[index % RESOLVE_SERIES];
             let index = index as u32;
             while labels.next_if(|(at, _)| *at < index).is_some() {}
             if timestamps.is_empty() {
                 continue;
             }
-            let known = tenant_known.and_then(|tenant| self.partition.find(tenant, id));
+            // What is not known may have been made since its block was resolved.
+            let find = || tenant_known.and_then(|tenant| self.partition.find(tenant, id));
+            let known = if resolved == NONE { find() } else { Some(resolved) };
             let given = labels.peek().filter(|(at, _)| *at == index).map(|(_, labels)| labels);
             let Some(slot) = known.or_else(|| self.create(index, batch, id, given)) else {
                 continue;
@@ -129,7 +164,9 @@ impl<S: Stage> Append<'_, S> {
             return None;
         };
         let series = self.shared.series.load(std::sync::atomic::Ordering::Relaxed);
-        if series >= self.shared.series_max && self.stage.limits_series() {
+        let over =
+            series >= self.shared.series_max || labels.as_bytes().len() > FRAME_LABEL_BYTES_MAX;
+        if over && self.stage.limits_series() {
             self.out.over_limit.push(index);
             return None;
         }
@@ -140,6 +177,7 @@ impl<S: Stage> Append<'_, S> {
         Some(slot)
     }
 
+    /// Takes the samples of a series, no more at once than fit a frame.
     fn take_series(
         &mut self,
         index: u32,
@@ -148,20 +186,26 @@ impl<S: Stage> Append<'_, S> {
         timestamps: &[i64],
         values: &[f64],
     ) -> Result<(), StorageError> {
-        if self.partition.hot.at(slot).flags & FLAG_PENDING != 0 {
-            // The batch names a series twice: what it has of it so far must be seen here.
-            self.flush()?;
-        }
-        let before = self.record.samples();
-        if timestamps.is_sorted_by(|a, b| a < b) {
-            for (t, value) in timestamps.iter().zip(values) {
-                self.classify(index, slot, id, before, *t, value.to_bits());
+        let slices = timestamps.chunks(FRAME_SAMPLES_MAX);
+        for (timestamps, values) in slices.zip(values.chunks(FRAME_SAMPLES_MAX)) {
+            if self.partition.hot.at(slot).flags & FLAG_PENDING != 0 {
+                // What was taken of this series before must be seen here.
+                self.flush()?;
             }
-        } else {
-            self.classify_sorted(index, slot, id, timestamps, values);
+            let before = self.record.samples();
+            if timestamps.is_sorted_by(|a, b| a < b) {
+                for (t, value) in timestamps.iter().zip(values) {
+                    self.classify(index, slot, id, before, *t, value.to_bits());
+                }
+            } else {
+                self.classify_sorted(index, slot, id, timestamps, values);
+            }
+            let full = self.record.samples() >= FRAME_SAMPLES_MAX;
+            if full || self.label_bytes >= FRAME_LABEL_BYTES_MAX {
+                self.flush()?;
+            }
         }
-        let full = self.record.samples() >= FRAME_SAMPLES_MAX;
-        if full || self.label_bytes >= FRAME_LABEL_BYTES_MAX { self.flush() } else { Ok(()) }
+        Ok(())
     }
 
     fn classify_sorted(

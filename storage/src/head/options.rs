@@ -16,12 +16,14 @@ pub const WINDOW_MS_MAX: i64 = 31 * 24 * 3_600_000;
 pub const CHUNK_SAMPLES_MAX: u8 = 120;
 /// Samples in one journal frame; larger batches make several.
 pub const FRAME_SAMPLES_MAX: usize = 16_384;
-/// Bytes of labels of new series in one journal frame; larger batches make several.
+/// Bytes of labels of new series in one journal frame; larger batches make several, and a series
+/// whose labels alone are longer is refused.
 pub const FRAME_LABEL_BYTES_MAX: usize = 1 << 20;
 /// Out-of-order samples of one partition kept as single samples; more are encoded into chunks.
 pub const SIDE_SAMPLES_MAX: usize = 65_536;
-/// Slots that a reader, a sweep or a checkpoint works on under one lock hold.
-pub const LOCK_SLOTS_MAX: usize = 1_024;
+/// Slots that a reader, a sweep or a checkpoint works on under one lock hold. Few in unit tests, so
+/// that their small heads take several steps.
+pub const LOCK_SLOTS_MAX: usize = if cfg!(test) { 2 } else { 1_024 };
 /// Metric families with metadata per tenant; more are refused.
 pub const METADATA_FAMILIES_MAX: usize = 20_000;
 

@@ -28,6 +28,8 @@ pub struct Part {
     pub id: PartId,
     /// Whether samples may still be added.
     pub open: bool,
+    /// Journal position of the frame that closed it.
+    pub closed_position: Position,
     /// Whether its data is gone for readers and only waits to be swept.
     pub dropped: bool,
     /// Samples in it.
@@ -121,7 +123,15 @@ impl Parts {
         if let Some(index) = self.by_id.get(&id) {
             return *index;
         }
-        let part = Part { id, open, dropped: false, samples: 0, first_position, opened_ms };
+        let part = Part {
+            id,
+            open,
+            closed_position: first_position,
+            dropped: false,
+            samples: 0,
+            first_position,
+            opened_ms,
+        };
         let index = self.free.pop().unwrap_or_else(|| {
             self.list.push(None);
             self.list.len() as PartIndex - 1
@@ -138,13 +148,13 @@ impl Parts {
     }
 
     /// Closes parts of the window up to `id.number`; later samples go to the next number.
-    pub fn close(&mut self, id: PartId) {
+    pub fn close(&mut self, id: PartId, position: Position) {
         let next = self.next.entry(id.window_start_ms).or_insert(0);
         *next = (*next).max(id.number.saturating_add(1));
         let from = PartId { number: 0, ..id };
         for index in self.by_id.range(from..=id).map(|(_, index)| *index) {
-            if let Some(part) = &mut self.list[index as usize] {
-                part.open = false;
+            if let Some(part) = self.list[index as usize].as_mut().filter(|part| part.open) {
+                (part.open, part.closed_position) = (false, position);
             }
         }
         self.forget_old_windows();
@@ -198,11 +208,12 @@ impl Parts {
         &mut self,
         floor: (i64, u32),
         windows: impl IntoIterator<Item = (i64, u32)>,
+        position: Position,
     ) {
         self.floor = (self.floor.0.max(floor.0), self.floor.1.max(floor.1));
         for (window_start_ms, next) in windows {
             if let Some(number) = next.checked_sub(1) {
-                self.close(PartId { window_start_ms, number });
+                self.close(PartId { window_start_ms, number }, position);
             }
         }
     }
@@ -211,4 +222,48 @@ impl Parts {
 /// Start of the window of `window_ms` that holds a timestamp.
 pub fn window_start(timestamp_ms: i64, window_ms: i64) -> i64 {
     timestamp_ms.saturating_sub(timestamp_ms.rem_euclid(window_ms))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn windows_hold_their_timestamps_at_both_ends_of_time() {
+        for t in [i64::MIN, i64::MIN + 1, -10_001, -1, 0, 9_999, 10_000, i64::MAX] {
+            let mut parts = Parts::new(10_000);
+            let index = parts.open_for(t, 0, Position(1));
+            assert!(parts.takes(index, t), "{t}");
+            assert!(parts.at(index).id.window_start_ms <= t);
+        }
+        assert_eq!(window_start(-1, 10_000), -10_000);
+    }
+
+    #[test]
+    fn a_forgotten_window_never_uses_a_part_number_again() {
+        let mut parts = Parts::new(10);
+        let id = |window: i64, number| PartId { window_start_ms: window * 10, number };
+        parts.close(id(0, 0), Position(1));
+        parts.close(id(0, 1), Position(2));
+        assert_eq!(parts.open_number(0), 2);
+        (1..=WINDOWS_MAX as i64).for_each(|window| parts.close(id(window, 0), Position(3)));
+        assert_eq!(parts.open_number(0), 2);
+        assert_eq!(parts.open_number(-10), 2);
+        assert_eq!(parts.open_number((WINDOWS_MAX as i64 + 1) * 10), 0);
+        let (floor, windows) = parts.closed_windows();
+        let mut restored = Parts::new(10);
+        restored.restore_closed(floor, windows, Position(4));
+        assert_eq!(restored.open_number(0), 2);
+        assert_eq!(restored.open_number(10), 1);
+    }
+
+    #[test]
+    fn a_closed_part_takes_nothing_and_the_next_does() {
+        let mut parts = Parts::new(10);
+        let first = parts.open_for(3, 0, Position(1));
+        parts.close(parts.at(first).id, Position(2));
+        assert!(!parts.takes(first, 3));
+        let second = parts.open_for(3, 0, Position(2));
+        assert_eq!(parts.at(second).id.number, 1);
+    }
 }

@@ -118,13 +118,13 @@ impl<'a> Replay<'a> {
         match &frame {
             Frame::Checkpoint(table) => {
                 if *phase == Phase::Waiting {
-                    partition.restore_windows(table);
+                    partition.restore_windows(table, position);
                 }
                 *phase = Phase::Inside;
                 return Ok(());
             }
             Frame::CheckpointEnd(table) => {
-                partition.restore_windows(table);
+                partition.restore_windows(table, position);
                 *phase = Phase::Whole;
                 return Ok(());
             }
@@ -152,8 +152,8 @@ fn decode_record(payload: &[u8]) -> Result<Record, StorageError> {
 }
 
 impl Partition {
-    fn restore_windows(&mut self, table: &WindowTable) {
-        self.parts.restore_closed(table.floor, table.windows.iter().copied());
+    fn restore_windows(&mut self, table: &WindowTable, position: Position) {
+        self.parts.restore_closed(table.floor, table.windows.iter().copied(), position);
     }
 
     fn replay(
@@ -168,8 +168,8 @@ impl Partition {
                 let record = SampleBatch::decode(bytes).map_err(|e| misplaced(&e.to_string()))?;
                 return self.replay_samples(shared, &record, position, inside);
             }
-            Frame::Close(part) => self.parts.close(part),
-            Frame::Drop(part) => self.replay_drop(part),
+            Frame::Close(part) => self.parts.close(part, position),
+            Frame::Drop(part) => self.replay_drop(part, position),
             Frame::Gone(series) => self.replay_gone(shared, &series),
             Frame::CheckpointSeries(saved) => {
                 saved.iter().for_each(|series| self.restore_series(shared, series, position));
@@ -194,8 +194,8 @@ impl Partition {
         Ok(())
     }
 
-    fn replay_drop(&mut self, id: PartId) {
-        self.parts.close(id);
+    fn replay_drop(&mut self, id: PartId, position: Position) {
+        self.parts.close(id, position);
         if let Some(index) = self.parts.hide(id) {
             (0..self.hot.len()).for_each(|slot| {
                 if self.hot.at(slot).is_live() {

@@ -17,7 +17,7 @@ use super::table::{Table, spread};
 
 /// Number of a label pair.
 pub type PairId = u32;
-/// Number of a label name. Names are never forgotten; their number is small.
+/// Number of a label name.
 pub type NameId = u32;
 
 #[derive(Debug, Default)]
@@ -28,6 +28,13 @@ struct Symbol {
     name: NameId,
 }
 
+/// A label name and the number of pairs that have it.
+#[derive(Debug)]
+struct Name {
+    text: Arc<str>,
+    pairs: u32,
+}
+
 /// See the module.
 #[derive(Debug, Default)]
 pub struct Symbols {
@@ -36,7 +43,8 @@ pub struct Symbols {
     free: Vec<PairId>,
     table: Table,
     names: BTreeMap<Arc<str>, NameId>,
-    name_texts: Vec<Arc<str>>,
+    name_list: Vec<Name>,
+    names_free: Vec<NameId>,
 }
 
 impl Symbols {
@@ -66,14 +74,35 @@ impl Symbols {
         (name, id)
     }
 
+    /// Number of a name, with one more pair.
     fn intern_name(&mut self, name: &str) -> NameId {
         if let Some(id) = self.names.get(name) {
+            self.name_list[*id as usize].pairs += 1;
             return *id;
         }
-        let (id, text) = (self.name_texts.len() as NameId, Arc::<str>::from(name));
-        self.name_texts.push(text.clone());
+        let text = Arc::<str>::from(name);
+        let entry = Name { text: text.clone(), pairs: 1 };
+        let id = match self.names_free.pop() {
+            Some(id) => {
+                self.name_list[id as usize] = entry;
+                id
+            }
+            None => {
+                self.name_list.push(entry);
+                self.name_list.len() as NameId - 1
+            }
+        };
         self.names.insert(text, id);
         id
+    }
+
+    fn release_name(&mut self, id: NameId) {
+        let name = &mut self.name_list[id as usize];
+        name.pairs -= 1;
+        if name.pairs == 0 {
+            self.names.remove(&name.text);
+            self.names_free.push(id);
+        }
     }
 
     fn find(&self, hash: u64, pair: &[u8]) -> Option<PairId> {
@@ -87,6 +116,7 @@ impl Symbols {
             let hash = spread(xxh3_64(self.pair(id)));
             self.table.remove(hash, id);
             self.slab.free(self.symbols.at(id).block);
+            self.release_name(self.symbols.at(id).name);
             self.free.push(id);
         }
     }
@@ -116,7 +146,7 @@ impl Symbols {
 
     /// Text of a name.
     pub fn name_text(&self, id: NameId) -> &Arc<str> {
-        &self.name_texts[id as usize]
+        &self.name_list[id as usize].text
     }
 
     /// Number of the pair `name="value"`, if some series has it.
@@ -186,7 +216,7 @@ mod tests {
         assert_eq!(a[1], b[0]);
         a.iter().for_each(|(_, pair)| symbols.release(*pair));
         assert_eq!(symbols.len(), 1);
-        assert_eq!(symbols.lookup("a", "1"), None);
+        assert_eq!((symbols.lookup("a", "1"), symbols.name("a")), (None, None));
         assert_eq!(symbols.lookup("b", "2"), Some(b[0].1));
     }
 }

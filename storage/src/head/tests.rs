@@ -214,6 +214,23 @@ fn chunks_are_bounded_and_stay_within_their_window() {
 }
 
 #[test]
+fn a_series_with_more_samples_than_a_frame_takes_is_stored_whole() {
+    let files = MemoryFiles::default();
+    let journal = journal::Options::default();
+    let options = HeadOptions { journal, ..options() };
+    let head = open_with(&files, options.clone());
+    let many: Vec<(i64, f64)> = (0..40_000).map(|i| (i, 0.1 * i as f64)).collect();
+    let out = head.append(0, &batch("a", &[(0, &many)])).unwrap();
+    assert_eq!(out.stored, 40_000);
+    commit(&head);
+    drop(head);
+    files.crash(Crash::Clean);
+    let head = open_with(&files, options);
+    assert_eq!(read(&head, "a", 0), many);
+    assert_eq!(head.append(0, &batch("a", &[(0, &many)])).unwrap().duplicates, 40_000);
+}
+
+#[test]
 fn out_of_order_samples_of_any_number_are_merged() {
     let head = open(&MemoryFiles::default());
     let backwards: Vec<(i64, f64)> = (0..1_000).rev().map(|i| (i * 10, i as f64)).collect();
@@ -275,7 +292,10 @@ fn a_closed_part_is_cut_and_dropped_and_late_samples_make_the_next() {
     let files = MemoryFiles::default();
     let head = open(&files);
     head.append(0, &batch("a", &[(0, &[(1, 1.0), (10_001, 2.0)]), (4, &[(5, 1.0)])])).unwrap();
-    let part = head.close(0).unwrap();
+    let (part, position) = head.close(0).unwrap();
+    assert!(head.cut(part, &tenant("a")).is_err());
+    commit(&head);
+    assert!(head.journal().durable() >= position);
     assert_eq!((part.window_start_ms, part.number), (0, 0));
     head.append(0, &batch("a", &[(0, &[(2, 7.0)])])).unwrap();
     let ids: Vec<_> = head.parts().iter().map(|p| (p.id.number, p.closed, p.samples)).collect();
@@ -294,7 +314,7 @@ fn a_closed_part_is_cut_and_dropped_and_late_samples_make_the_next() {
     assert_eq!(read(&head, "a", 0), vec![(2, 7.0), (10_001, 2.0)]);
     let ids: Vec<_> = head.parts().iter().map(|p| (p.id.number, p.closed, p.samples)).collect();
     assert_eq!(ids, vec![(1, false, 1), (0, false, 1)]);
-    assert_eq!(head.close(0).unwrap().number, 1);
+    assert_eq!(head.close(0).unwrap().0.number, 1);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use proto::{Epoch, TenantName};
 use super::frame::Frame;
 use super::options::LOCK_SLOTS_MAX;
 use super::partition::Partition;
-use super::parts::{PartId, window_start};
+use super::parts::{Part, PartId, window_start};
 use super::select::Wanted;
 use super::stage::stage_frame;
 use super::{Head, StorageError};
@@ -22,6 +22,8 @@ pub struct PartInfo {
     pub id: PartId,
     /// Whether it takes no more samples in any partition.
     pub closed: bool,
+    /// Journal position that makes that so for good: a part may be cut when it is durable.
+    pub closed_position: Position,
     /// Samples in it. A conflict's winner counts beside its loser.
     pub samples: u64,
     /// Journal position of its first samples.
@@ -33,8 +35,14 @@ pub struct PartInfo {
 
 impl PartInfo {
     fn of(id: PartId) -> PartInfo {
-        let first_position = Position(u64::MAX);
-        PartInfo { id, closed: true, samples: 0, first_position, opened_ms: i64::MAX }
+        PartInfo {
+            id,
+            closed: true,
+            closed_position: Position::ZERO,
+            samples: 0,
+            first_position: Position(u64::MAX),
+            opened_ms: i64::MAX,
+        }
     }
 }
 
@@ -56,6 +64,7 @@ impl Head {
             for part in self.partition(number).lock().parts.iter() {
                 let info = parts.entry(part.id).or_insert_with(|| PartInfo::of(part.id));
                 info.closed &= !part.open;
+                info.closed_position = info.closed_position.max(part.closed_position);
                 info.samples += part.samples;
                 info.first_position = info.first_position.min(part.first_position);
                 info.opened_ms = info.opened_ms.min(part.opened_ms);
@@ -66,23 +75,36 @@ impl Head {
 
     /// Closes the open part of a window in every partition; samples of the window that come later
     /// go to the next part. When a crash left only some partitions closed, the same part is closed
-    /// in the rest. Answers the part; its frames need not be durable for anything.
-    pub fn close(&self, window_start_ms: i64) -> Result<PartId, StorageError> {
+    /// in the rest. Answers the part and the position that must be durable before it is cut: a
+    /// part that a crash opens again would take samples that its block lacks.
+    pub fn close(&self, window_start_ms: i64) -> Result<(PartId, Position), StorageError> {
         let numbers = (0..self.partitions())
             .map(|number| self.partition(number).lock().parts.open_number(window_start_ms));
         let id = PartId { window_start_ms, number: numbers.min().unwrap_or(0) };
+        let mut last = Position::ZERO;
         for number in 0..self.partitions() {
             let mut partition = self.partition(number).lock();
             if partition.parts.open_number(window_start_ms) <= id.number {
-                self.stage(number, &Frame::Close(id))?;
-                partition.parts.close(id);
+                last = self.stage(number, &Frame::Close(id))?;
+                partition.parts.close(id, last);
             }
         }
-        Ok(id)
+        Ok((id, last))
     }
 
     fn stage(&self, number: usize, frame: &Frame<'_>) -> Result<Position, StorageError> {
         stage_frame(self.journal(), number as u32, Epoch::default(), frame)
+    }
+
+    /// Whether a part is closed in every partition that has it, for good.
+    pub(crate) fn check_part(&self, id: PartId) -> Result<(), StorageError> {
+        (0..self.partitions()).try_for_each(|number| {
+            let partition = self.partition(number).lock();
+            match partition.parts.index_of(id) {
+                Some(index) => self.check_closed(partition.parts.at(index)),
+                None => Ok(()),
+            }
+        })
     }
 
     /// Tenants that may have samples in a part.
@@ -98,19 +120,15 @@ impl Head {
     }
 
     /// What a tenant has in a closed part: series sorted by labels, chunks sorted by time. Chunks
-    /// may overlap, as those of [`Head::select`]; the block writer orders them. An open part is an
-    /// error. Nobody may drop the part meanwhile.
+    /// may overlap, as those of [`Head::select`]; the block writer orders them. A part that is
+    /// open, or not durably closed, is an error. Nobody may drop the part meanwhile.
     pub fn cut(&self, id: PartId, tenant: &TenantName) -> Result<Vec<SeriesChunks>, StorageError> {
         let mut out = Vec::new();
         for number in 0..self.partitions() {
             let found = {
                 let partition = self.partition(number).lock();
                 let Some(index) = partition.parts.index_of(id) else { continue };
-                if partition.parts.at(index).open {
-                    let (window, part) = (id.window_start_ms, id.number);
-                    let text = format!("part {part} of window {window} is open: close it first");
-                    return Err(StorageError::Invalid(text));
-                }
+                self.check_closed(partition.parts.at(index))?;
                 partition.all_of(tenant).map(|candidates| (index, candidates))
             };
             if let Some((index, candidates)) = found {
@@ -121,18 +139,25 @@ impl Head {
         Ok(out)
     }
 
+    /// A part whose closing a crash could undo may neither be cut nor dropped.
+    fn check_closed(&self, part: &Part) -> Result<(), StorageError> {
+        if !part.open && part.closed_position <= self.journal().durable() {
+            return Ok(());
+        }
+        let (window, number) = (part.id.window_start_ms, part.id.number);
+        let text = format!("part {number} of window {window} is not durably closed");
+        Err(StorageError::Invalid(text))
+    }
+
     /// Drops a closed part whose blocks are durable: its samples leave memory, and with them the
     /// series that have no others. Waits for nothing; a replay without the frame gives the part
-    /// back, closed, and the same blocks are found again.
+    /// back, closed, and the same blocks are found again. A query that wants everything reads the
+    /// head first and the blocks after it.
     pub fn drop_part(&self, id: PartId) -> Result<(), StorageError> {
         for number in 0..self.partitions() {
             let mut partition = self.partition(number).lock();
             let Some(index) = partition.parts.index_of(id) else { continue };
-            if partition.parts.at(index).open {
-                let (window, part) = (id.window_start_ms, id.number);
-                let text = format!("part {part} of window {window} is open: close it first");
-                return Err(StorageError::Invalid(text));
-            }
+            self.check_closed(partition.parts.at(index))?;
             self.stage(number, &Frame::Drop(id))?;
             partition.parts.hide(id);
         }
