@@ -1,7 +1,3 @@
-//! The HTTP edges: remote write on one listener; queries, administration and the page on another.
+//! The HTTP edges.
 
-pub mod admin;
-pub mod assets;
 pub mod query_api;
-pub mod receive;
-pub mod starting;
