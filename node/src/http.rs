@@ -1,3 +1,7 @@
-//! The HTTP edges.
+//! The HTTP edges: remote write on one listener; queries, administration and the page on another.
 
+pub mod admin;
+pub mod assets;
 pub mod query_api;
+pub mod receive;
+pub mod starting;

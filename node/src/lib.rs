@@ -7,8 +7,14 @@ pub mod cli;
 pub mod client;
 pub mod config;
 pub mod demo;
+pub mod env;
+pub mod error;
 pub mod http;
+pub mod metrics;
+pub mod peer;
 pub mod read;
+pub mod readiness;
+pub mod run;
 pub mod telemetry;
 pub mod write;
 
