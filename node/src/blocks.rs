@@ -89,9 +89,15 @@ impl Blocks {
         &self.bucket
     }
 
-    /// Cuts a part of the head into local blocks and drops it from the head. Blocks on the disk.
-    /// Answers how many blocks the part has.
+    /// Cuts a part of the head into local blocks and drops it from the head. Blocks on the disk,
+    /// and on the journal's driver: a part is cut only once its closing is durable, else a crash
+    /// could open it again. Answers how many blocks the part has.
     pub fn cut(&self, head: &Head, part: PartId, now_ms: i64) -> Result<usize, StorageError> {
+        let (part, closed) = match head.parts().iter().find(|found| found.id == part) {
+            Some(found) if !found.closed => head.close(part.window_start_ms)?,
+            _ => (part, head.journal().last_staged()),
+        };
+        futures::executor::block_on(head.journal().wait_durable(closed))?;
         let state = self.cluster.state();
         let epoch = state.hashrings.get(&self.hashring).map_or(Epoch(0), |ring| ring.epoch);
         let mut draw_ulid = || self.draw_ulid(now_ms);
