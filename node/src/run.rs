@@ -491,7 +491,7 @@ impl Start {
 
     fn sources(&self, edges: &Edges) -> Sources {
         let (dialer, speaker) = (edges.pool.clone(), edges.pool.clone());
-        let remote = PeerHolders::new(move |node| dialer.client(node), move || speaker.header());
+        let remote = PeerHolders::new(move |node| dialer.client(node), move |node| speaker.header(node));
         let stored = || {
             let blocks = edges.blocks.clone();
             let doubt = Box::new(move || blocks.doubt());
