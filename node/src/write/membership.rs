@@ -59,7 +59,8 @@ impl ClusterRouting {
             return view.clone();
         }
         let copies = ring.ack_copies as usize;
-        let view = Arc::new(RingView::new(&ring.name, ring.epoch, copies, &ring.shards, &ring.nodes));
+        let view =
+            Arc::new(RingView::new(&ring.name, ring.epoch, copies, &ring.shards, &ring.nodes));
         rings.insert(ring.name.clone(), view.clone());
         view
     }

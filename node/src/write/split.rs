@@ -44,7 +44,10 @@ impl RingView {
         let mut group_of_shard = Vec::with_capacity(shards.len());
         for (shard, owners) in shards.iter().enumerate() {
             let group = *index.entry(owners).or_insert_with(|| {
-                groups.push(Group { owners: owners.clone(), reserves: reserves(shards, shard, members) });
+                groups.push(Group {
+                    owners: owners.clone(),
+                    reserves: reserves(shards, shard, members),
+                });
                 (groups.len() - 1) as u16
             });
             group_of_shard.push(group);

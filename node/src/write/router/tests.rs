@@ -19,10 +19,13 @@ enum Node {
     Stale(u64),
 }
 
+/// Value bits by series and timestamp.
+type Stored = BTreeMap<SeriesId, BTreeMap<i64, u64>>;
+
 #[derive(Default)]
 struct Scripted {
     nodes: Mutex<BTreeMap<NodeId, Node>>,
-    known: Mutex<BTreeMap<NodeId, BTreeMap<SeriesId, BTreeMap<i64, u64>>>>,
+    known: Mutex<BTreeMap<NodeId, Stored>>,
 }
 
 impl Scripted {
