@@ -94,7 +94,13 @@ impl Cluster {
         self.membership.identity.header()
     }
 
-    /// Checks that a call comes from a living node of this cluster.
+    /// What goes into a call that is meant for one node: whoever has its address now refuses it
+    /// if it is another.
+    pub fn header_to(&self, node: NodeId) -> Header {
+        Header { target: node.0, ..self.header() }
+    }
+
+    /// Checks that a call comes from a living node of this cluster and is meant for this one.
     ///
     /// # Errors
     /// The status to answer with.

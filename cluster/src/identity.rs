@@ -96,6 +96,7 @@ impl Identity {
             cluster_id: cluster_bytes(record.cluster_id),
             node_id: record.node_id.0,
             life: record.life.0,
+            target: 0,
         }
     }
 
@@ -203,6 +204,11 @@ impl Identity {
         let Some(ours) = self.cluster_id() else {
             return Err(Status::unavailable("this node is not in a cluster yet"));
         };
+        let own = self.record.lock().node_id;
+        if header.target != 0 && NodeId(header.target) != own {
+            let text = format!("this is node {own}, the call is for {}", NodeId(header.target));
+            return Err(Status::failed_precondition(text));
+        }
         let theirs = cluster_of(header)?;
         if theirs != Some(ours) {
             let theirs = theirs.map_or("no cluster".to_owned(), |c| format!("cluster {c}"));

@@ -74,6 +74,9 @@ pub fn wall_clock_ms() -> i64 {
 #[derive(Debug)]
 pub struct TcpDial;
 
+/// Exit status of a process whose thread panicked.
+const EXIT_PANIC: i32 = 70;
+
 /// A connection attempt takes at most this long.
 const CONNECT_TIMEOUT: std::time::Duration = std::time::Duration::from_millis(1_000);
 
@@ -110,7 +113,16 @@ struct OsThreads {
 
 impl Threads for OsThreads {
     fn spawn(&self, name: &str, work: Blocking) -> std::io::Result<()> {
-        std::thread::Builder::new().name(name.to_owned()).spawn(work).map(|_| ())
+        let label = name.to_owned();
+        let guarded = move || {
+            if std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).is_err() {
+                // Whoever waits for this thread would wait for ever; recovery at the next start
+                // decides what is on the disk.
+                tracing::error!(thread = label, "a thread of the node panicked; the process ends");
+                std::process::exit(EXIT_PANIC);
+            }
+        };
+        std::thread::Builder::new().name(name.to_owned()).spawn(guarded).map(|_| ())
     }
 
     fn block(&self, work: Blocking) {

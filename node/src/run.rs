@@ -33,7 +33,7 @@ use crate::peer::replicas::ClusterReplicas;
 use crate::peer::service::{PeerParts, PeerService};
 use crate::read::local::StorageHolder;
 use crate::read::peers::PeerHolders;
-use crate::read::sources::{BucketHolder, ClusterViews, LocalHolder};
+use crate::read::sources::{ClusterViews, LocalHolder};
 use crate::read::stored::StoredBlocks;
 use crate::read::{Blocking, Sources};
 use crate::readiness::Readiness;
@@ -491,16 +491,17 @@ impl Start {
 
     fn sources(&self, edges: &Edges) -> Sources {
         let (dialer, speaker) = (edges.pool.clone(), edges.pool.clone());
-        let remote = PeerHolders::new(move |node| dialer.client(node), move || speaker.header());
-        let stored = || {
-            let blocks = edges.blocks.clone();
-            let doubt = Box::new(move || blocks.doubt());
-            Arc::new(StoredBlocks::new(edges.blocks.bucket().clone(), doubt))
-        };
+        let remote =
+            PeerHolders::new(move |node| dialer.client(node), move |node| speaker.header(node));
+        let blocks = edges.blocks.clone();
+        let doubt = Box::new(move || blocks.doubt());
+        // Whoever answers queries reads the bucket, whatever its roles: without it an answer
+        // could not be complete.
+        let bucket = Arc::new(StoredBlocks::new(edges.blocks.bucket().clone(), doubt));
         Sources {
             local: edges.holder.clone(),
             remote: Arc::new(remote),
-            bucket: self.config.roles.store.then(|| stored() as Arc<dyn BucketHolder>),
+            bucket: Some(bucket),
             views: Arc::new(ClusterViews(edges.cluster.clone())),
         }
     }

@@ -95,6 +95,11 @@ impl<'a> Walk<'a> {
 }
 
 impl<'a> RawSeries<'a> {
+    /// Offset of the series in the body, for messages.
+    pub fn offset(&self) -> usize {
+        self.offset
+    }
+
     /// The samples, exemplars and histograms, in the order of the wire; label entries that lie
     /// between them are passed over.
     pub fn values(&self) -> Values<'a> {

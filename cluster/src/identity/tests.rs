@@ -67,6 +67,7 @@ fn other_clusters_and_old_disks_are_refused() {
         cluster_id: cluster_bytes(Some(ClusterId(cluster))),
         node_id: 9,
         life,
+        target: 0,
     };
     let code = |header: &Header| identity.check_header(Some(header)).map_err(|s| s.code());
     assert_eq!(code(&header(5, 1)), Err(tonic::Code::Unavailable));
@@ -74,7 +75,11 @@ fn other_clusters_and_old_disks_are_refused() {
     assert_eq!(code(&header(5, 3)), Ok(NodeId(9)));
     assert_eq!(code(&header(5, 2)), Err(tonic::Code::PermissionDenied));
     assert_eq!(code(&header(6, 3)), Err(tonic::Code::FailedPrecondition));
-    let short = Header { cluster_id: vec![1].into(), node_id: 9, life: 3 };
+    let own = identity.header().node_id;
+    assert_eq!(code(&Header { target: own, ..header(5, 3) }), Ok(NodeId(9)));
+    let astray = Header { target: own ^ 1, ..header(5, 3) };
+    assert_eq!(code(&astray), Err(tonic::Code::FailedPrecondition));
+    let short = Header { cluster_id: vec![1].into(), node_id: 9, life: 3, target: 0 };
     assert_eq!(code(&short), Err(tonic::Code::InvalidArgument));
     assert!(identity.check_header(None).is_err());
 }

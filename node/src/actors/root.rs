@@ -156,6 +156,16 @@ impl State {
             return Err(text.into());
         }
         tracing::error!(actor = ?child, error = why, "actor failed; it is started again");
+        let started = self.restart(child, me).await;
+        if let Err(error) = &started {
+            let text = format!("the {child:?} actor could not be started again: {error}");
+            // As above.
+            let _ = self.services.fatal.send(text);
+        }
+        started
+    }
+
+    async fn restart(&mut self, child: Child, me: &ActorRef<()>) -> Result<(), ActorProcessingErr> {
         self.start(child, me).await?;
         // Compaction holds the upload actor's reference: it gets the fresh one.
         if child == Child::Upload {

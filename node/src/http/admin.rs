@@ -233,7 +233,7 @@ impl AdminEdge {
 
     async fn ask_tenants(&self, id: NodeId) -> Vec<(NodeId, TenantName, u64, u64)> {
         let Some(mut client) = self.pool.client(id) else { return Vec::new() };
-        let request = TenantsRequest { header: Some(self.pool.header()) };
+        let request = TenantsRequest { header: Some(self.pool.header(id)) };
         let answer = timeout(PEER_DEADLINE, client.tenants(request)).await;
         let Ok(Ok(response)) = answer else {
             tracing::warn!(node = %id, "node did not say which tenants it holds");

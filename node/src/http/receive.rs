@@ -9,7 +9,7 @@ use bytes::{Bytes, BytesMut};
 use futures::StreamExt;
 use proto::TenantName;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::{Duration, Instant, timeout};
+use tokio::time::{Duration, Instant, timeout_at};
 
 use crate::metrics::Metrics;
 use crate::readiness::Readiness;
@@ -23,8 +23,8 @@ use crate::write::verdict::{Unavailable, Verdict, rejection_text};
 /// Seconds that a client is asked to wait before it comes back.
 const RETRY_AFTER_SECONDS: u32 = 1;
 
-/// A body that makes no progress for this long is given up.
-const BODY_STALL: Duration = Duration::from_secs(30);
+/// A body must be here in this time: it holds a share of everybody's budget.
+const BODY_DEADLINE: Duration = Duration::from_secs(15);
 
 /// Everything a write request needs.
 pub struct WriteEdge {
@@ -59,6 +59,8 @@ enum Refusal {
     TooLarge(String),
     #[error("{0}")]
     Unsupported(String),
+    #[error("the body did not arrive within {} s", BODY_DEADLINE.as_secs())]
+    Slow,
     #[error("{0}")]
     Retry(Unavailable),
 }
@@ -142,9 +144,10 @@ impl WriteEdge {
         }
         let permit = self.reserve(length.unwrap_or(limit))?;
         let mut body = BytesMut::with_capacity(length.unwrap_or(0));
+        let deadline = Instant::now() + BODY_DEADLINE;
         loop {
-            let next = timeout(BODY_STALL, payload.next()).await;
-            let next = next.map_err(|_| Refusal::Bad("the body stalled".to_owned()))?;
+            let next = timeout_at(deadline, payload.next()).await;
+            let next = next.map_err(|_| Refusal::Slow)?;
             let Some(chunk) = next else { return Ok((body.freeze(), permit)) };
             let chunk = chunk.map_err(|e| Refusal::Bad(format!("the body broke off: {e}")))?;
             if body.len() + chunk.len() > limit {
@@ -204,10 +207,10 @@ fn refuse(refusal: &Refusal) -> HttpResponse {
         Refusal::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
         Refusal::Unsupported(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         Refusal::Retry(Unavailable::TooManySeries(_)) => StatusCode::TOO_MANY_REQUESTS,
-        Refusal::Retry(_) => StatusCode::SERVICE_UNAVAILABLE,
+        Refusal::Retry(_) | Refusal::Slow => StatusCode::SERVICE_UNAVAILABLE,
     };
     let mut response = HttpResponse::build(status);
-    if matches!(refusal, Refusal::Retry(_)) {
+    if matches!(refusal, Refusal::Retry(_) | Refusal::Slow) {
         response.insert_header((RETRY_AFTER, RETRY_AFTER_SECONDS));
     }
     response.content_type("text/plain; charset=utf-8").body(format!("{refusal}\n"))

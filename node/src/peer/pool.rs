@@ -51,8 +51,9 @@ impl Pool {
         )
     }
 
-    /// The header that every call carries.
-    pub fn header(&self) -> Header {
-        self.cluster.header()
+    /// The header of calls to a member: another node at its address refuses them, so that one
+    /// node can never answer, or be counted, for two.
+    pub fn header(&self, node: NodeId) -> Header {
+        self.cluster.header_to(node)
     }
 }

@@ -57,7 +57,7 @@ impl ClusterReplicas {
         };
         let (record, epoch) = encode(&shipment);
         let request = AppendRequest {
-            header: Some(self.pool.header()),
+            header: Some(self.pool.header(node)),
             hashring: ring.to_owned(),
             epoch,
             record: record.into(),

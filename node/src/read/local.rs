@@ -96,7 +96,9 @@ impl LocalHolder for StorageHolder {
     }
 
     fn authority(&self) -> Authority {
-        let damaged_frames = self.head.recovery().damaged.len();
+        // What was never fsynced was never acknowledged: a torn last group hides nothing.
+        let damaged = self.head.recovery().damaged.iter().filter(|d| !d.maybe_unsynced);
+        let damaged_frames = damaged.count();
         if damaged_frames > 0 {
             return Authority::partial(format!(
                 "{damaged_frames} frames of its journal are damaged"

@@ -21,14 +21,14 @@ type Client = Box<dyn Fn(NodeId) -> Option<PeerClient<Channel>> + Send + Sync>;
 /// [`RemoteHolders`] over gRPC.
 pub struct PeerHolders {
     client: Client,
-    header: Box<dyn Fn() -> Header + Send + Sync>,
+    header: Box<dyn Fn(NodeId) -> Header + Send + Sync>,
 }
 
 impl PeerHolders {
-    /// `client` gives the client of a member, `header` what every call carries.
+    /// `client` gives the client of a member, `header` what calls to it carry.
     pub fn new(
         client: impl Fn(NodeId) -> Option<PeerClient<Channel>> + Send + Sync + 'static,
-        header: impl Fn() -> Header + Send + Sync + 'static,
+        header: impl Fn(NodeId) -> Header + Send + Sync + 'static,
     ) -> PeerHolders {
         PeerHolders { client: Box::new(client), header: Box::new(header) }
     }
@@ -50,7 +50,7 @@ impl RemoteHolders for PeerHolders {
         budget: &Budget,
     ) -> Result<(Vec<SeriesChunks>, Authority), ReadError> {
         let request = SelectRequest {
-            header: Some((self.header)()),
+            header: Some((self.header)(node)),
             matchers: matchers_out(&selection.matchers),
             tenants: matchers_out(&selection.tenants),
             start_ms: selection.start_ms,
@@ -73,7 +73,7 @@ impl RemoteHolders for PeerHolders {
         budget: &Budget,
     ) -> Result<(BTreeSet<String>, Authority), ReadError> {
         let request = LabelsRequest {
-            header: Some((self.header)()),
+            header: Some((self.header)(node)),
             matchers: matchers_out(&selection.matchers),
             tenants: matchers_out(&selection.tenants),
             start_ms: selection.start_ms,
@@ -91,7 +91,7 @@ impl RemoteHolders for PeerHolders {
         tenants: &[Matcher],
     ) -> Result<(Vec<FamilyMetadata>, Authority), ReadError> {
         let request =
-            MetadataRequest { header: Some((self.header)()), tenants: matchers_out(tenants) };
+            MetadataRequest { header: Some((self.header)(node)), tenants: matchers_out(tenants) };
         let answer = self.client(node)?.metadata(request).await?.into_inner();
         let families = answer.tenants.into_iter().map(metadata_in).collect::<Result<_, _>>()?;
         Ok((families, authority_in(answer.authority)))

@@ -17,8 +17,13 @@ pub const LANE_JOBS_MAX: usize = 1024;
 /// One request's work for one lane.
 pub struct Job {
     parts: Vec<(usize, SampleBatch)>,
-    reply: oneshot::Sender<Vec<Result<Appended, StorageError>>>,
+    reply: oneshot::Sender<Answers>,
 }
+
+/// What became of each batch of a job.
+type Answers = Vec<Result<Appended, StorageError>>;
+/// A job that is under way, and for each of its batches where its series are in the request.
+type Outstanding = (oneshot::Receiver<Answers>, Vec<Vec<u32>>);
 
 /// The reading end of a lane.
 pub type LaneReader = mpsc::Receiver<Job>;
@@ -83,10 +88,7 @@ impl Lanes {
         self.gather(replies).await
     }
 
-    async fn gather(
-        &self,
-        replies: Vec<(oneshot::Receiver<Vec<Result<Appended, StorageError>>>, Vec<Vec<u32>>)>,
-    ) -> Result<LocalOutcome, LaneError> {
+    async fn gather(&self, replies: Vec<Outstanding>) -> Result<LocalOutcome, LaneError> {
         let mut outcome = LocalOutcome::default();
         let mut position = None;
         for (answer, origins) in replies {

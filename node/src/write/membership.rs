@@ -4,15 +4,20 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use cluster::{Cluster, Hashring};
+use cluster::{Answer, Cluster, Hashring};
 use parking_lot::Mutex;
 use proto::ids::tenant_seed;
 use proto::{Epoch, TenantName};
+
+use tokio::time::{Duration, timeout};
 
 use super::request::AcceptedTime;
 use super::router::{Routing, View};
 use super::split::RingView;
 use super::verdict::Unavailable;
+
+/// The first write into a ring waits at most this long for the cluster to note it.
+const MARK_DEADLINE: Duration = Duration::from_secs(5);
 
 /// [`Routing`] over the node's cluster handle.
 pub struct ClusterRouting {
@@ -49,11 +54,13 @@ impl ClusterRouting {
         if let Some(view) = rings.get(&ring.name)
             && view.epoch == ring.epoch
             && view.ack_copies == ring.ack_copies as usize
+            && view.nodes == ring.nodes
         {
             return view.clone();
         }
         let copies = ring.ack_copies as usize;
-        let view = Arc::new(RingView::new(&ring.name, ring.epoch, copies, &ring.shards));
+        let view =
+            Arc::new(RingView::new(&ring.name, ring.epoch, copies, &ring.shards, &ring.nodes));
         rings.insert(ring.name.clone(), view.clone());
         view
     }
@@ -75,6 +82,10 @@ impl Routing for ClusterRouting {
             state = self.cluster.state();
         }
         let ring = state.hashrings.get(&name).filter(|r| r.has_table()).ok_or_else(no_table)?;
+        if !ring.used {
+            let text = format!("hashring {name:?} is not marked as used here yet");
+            return Err(Unavailable::NotReady(text));
+        }
         let live = lease.live();
         let alive = ring.nodes.iter().filter(|node| live.contains(node)).count();
         let needed = ring.ack_copies as usize;
@@ -98,8 +109,13 @@ impl Routing for ClusterRouting {
 /// Tells the cluster that the ring is about to hold acknowledged samples: its table is not
 /// rebuilt from scratch any more.
 async fn mark_used(cluster: &Cluster, ring: &str) -> Result<(), Unavailable> {
-    let proposed = cluster.mark_ring_used(ring).await;
-    proposed.map(|_| ()).map_err(|error| Unavailable::NotReady(error.to_string()))
+    let not_ready = |text: String| Unavailable::NotReady(format!("hashring {ring:?}: {text}"));
+    match timeout(MARK_DEADLINE, cluster.mark_ring_used(ring)).await {
+        Ok(Ok(Answer::Done)) => Ok(()),
+        Ok(Ok(Answer::Refused(text))) => Err(not_ready(text)),
+        Ok(Err(error)) => Err(not_ready(error.to_string())),
+        Err(_) => Err(not_ready("the cluster did not agree in time to use it".to_owned())),
+    }
 }
 
 /// Waits until this node has applied at least this epoch of a ring.

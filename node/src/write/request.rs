@@ -8,6 +8,15 @@ use proto::{Epoch, Labels, LabelsError, MetadataEntry, SampleBatch, SeriesId, Te
 use super::alias::Aliases;
 use super::verdict::Rejections;
 
+/// Most series in one request: what peers take in one record, with room.
+pub const REQUEST_SERIES_MAX: usize = 1 << 19;
+/// Most metric families with metadata in one request.
+pub const METADATA_ENTRIES_MAX: usize = 10_000;
+/// Most bytes of one family's metadata.
+pub const METADATA_ENTRY_BYTES_MAX: usize = 4 << 10;
+/// Most bytes of one series' labels, encoded.
+pub const LABELS_BYTES_MAX: usize = 512 << 10;
+
 /// Samples outside of this time are refused: the one verdict on age, given by the node that took
 /// the request, against cluster time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,7 +71,7 @@ impl Request {
         for part in walk(body) {
             match part? {
                 Part::Series(series) => request.take_series(&series, seed, body, accepted)?,
-                Part::Metadata(entry) => request.metadata.push(entry),
+                Part::Metadata(entry) => request.take_metadata(entry),
             }
         }
         request.ids.extend_from_slice(&request.raw_ids);
@@ -103,6 +112,10 @@ impl Request {
                 Value::Histogram => self.reject_kind(series, "native histograms"),
             }
         }
+        if self.raw_ids.len() >= REQUEST_SERIES_MAX {
+            let what = "more series than one request may have (524288)";
+            return Err(WalkError { what, offset: series.offset() });
+        }
         if self.timestamps.len() > before {
             let span = match &series.labels {
                 std::borrow::Cow::Borrowed(span) => body.slice_ref(span),
@@ -113,6 +126,22 @@ impl Request {
             self.first.push(self.timestamps.len() as u32);
         }
         Ok(())
+    }
+
+    /// Keeps an entry that is worth it; the others are counted and named.
+    fn take_metadata(&mut self, entry: MetadataEntry) {
+        let bytes = entry.family.len() + entry.help.len() + entry.unit.len();
+        if self.metadata.len() >= METADATA_ENTRIES_MAX {
+            let limit = METADATA_ENTRIES_MAX;
+            let why = || format!("metadata: over {limit} families in one request");
+            self.rejections.add(1, why);
+        } else if entry.family.is_empty() || bytes > METADATA_ENTRY_BYTES_MAX {
+            let limit = METADATA_ENTRY_BYTES_MAX;
+            let why = || format!("metadata of {:?} is empty or over {limit} bytes", entry.family);
+            self.rejections.add(1, why);
+        } else {
+            self.metadata.push(entry);
+        }
     }
 
     fn reject_age(&mut self, series: &RawSeries<'_>, t: i64, accepted: AcceptedTime) {
@@ -223,6 +252,10 @@ impl Request {
 fn complaint(labels: &Labels) -> Option<String> {
     if labels.is_empty() {
         return Some("a series has no labels".to_owned());
+    }
+    let (bytes, limit) = (labels.as_bytes().len(), LABELS_BYTES_MAX);
+    if bytes > limit {
+        return Some(format!("a series has {bytes} bytes of labels; at most {limit} are allowed"));
     }
     let named = labels.get(proto::labels::METRIC_NAME).is_some();
     (!named).then(|| format!("{labels}: the label __name__ is missing"))

@@ -140,7 +140,8 @@ struct Outcome {
 }
 
 enum Failure {
-    Stale(String, Epoch),
+    /// A newer table exists: its ring and epoch, and the conflicts that were met before.
+    Stale(String, Epoch, BTreeSet<(u32, i64)>),
     Unavailable(Unavailable),
 }
 
@@ -196,13 +197,15 @@ impl Router {
         deadline: Instant,
     ) -> Result<(Arc<Flight>, Outcome), Unavailable> {
         let mut request = request;
+        let mut conflicts = BTreeSet::new();
         for _ in 0..REROUTES_MAX {
             let view = self.routing.view(&request.tenant).await?;
             let flight = Arc::new(Flight { request, view, _permit: permit.clone() });
-            match self.fly(&flight, deadline).await {
+            match self.fly(&flight, std::mem::take(&mut conflicts), deadline).await {
                 Ok(outcome) => return Ok((flight, outcome)),
                 Err(Failure::Unavailable(unavailable)) => return Err(unavailable),
-                Err(Failure::Stale(ring, epoch)) => {
+                Err(Failure::Stale(ring, epoch, met)) => {
+                    conflicts = met;
                     let wait = self.routing.wait_epoch(&ring, epoch);
                     let _ = timeout_at(deadline, wait).await;
                     request = flight.request.again();
@@ -213,7 +216,12 @@ impl Router {
     }
 
     /// One routing of a request: asks, counts, and decides.
-    async fn fly(&self, flight: &Arc<Flight>, deadline: Instant) -> Result<Outcome, Failure> {
+    async fn fly(
+        &self,
+        flight: &Arc<Flight>,
+        conflicts: BTreeSet<(u32, i64)>,
+        deadline: Instant,
+    ) -> Result<Outcome, Failure> {
         let ring = &flight.view.ring;
         let start = proto::ids::tenant_start(flight.view.seed);
         let mut split = ring.split(&flight.request.ids, start, flight.view.width);
@@ -228,7 +236,8 @@ impl Router {
         let live = &flight.view.live;
         let (tally, asks) = Tally::new(ring.ack_copies, &groups, |node| live.contains(&node));
         let series: Vec<Vec<u32>> = split.into_iter().map(|(_, series)| series).collect();
-        let round = Round::new(self, flight.clone(), series, tally);
+        let mut round = Round::new(self, flight.clone(), series, tally);
+        round.conflicts = conflicts;
         round.send(asks);
         round.until_decided(deadline).await
     }
@@ -320,7 +329,8 @@ impl<'a> Round<'a> {
                 true
             }
             Err(Trouble::Stale(epoch)) if epoch > self.flight.view.ring.epoch => {
-                return Err(Failure::Stale(self.flight.view.ring.name.clone(), epoch));
+                let ring = self.flight.view.ring.name.clone();
+                return Err(Failure::Stale(ring, epoch, std::mem::take(&mut self.conflicts)));
             }
             Err(Trouble::Stale(epoch)) => {
                 self.last = format!("node {} is behind, at epoch {}", landing.node, epoch.0);

@@ -1,6 +1,6 @@
 //! Which nodes a series goes to: a ring's shard table, folded into groups of equal owners.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use proto::{Epoch, NodeId, SeriesId};
 
@@ -14,7 +14,7 @@ pub struct RingView {
     /// Durable copies that an ack needs.
     pub ack_copies: usize,
     /// All nodes of the ring.
-    pub nodes: Vec<NodeId>,
+    pub nodes: BTreeSet<NodeId>,
     /// Shards with the same owners form one group.
     pub groups: Vec<Group>,
     group_of_shard: Vec<u16>,
@@ -30,21 +30,29 @@ pub struct Group {
 }
 
 impl RingView {
-    /// Folds a shard table (owners in order, for each shard).
-    pub fn new(name: &str, epoch: Epoch, ack_copies: usize, shards: &[Vec<NodeId>]) -> RingView {
+    /// Folds a shard table (owners in order, for each shard). `members` are all nodes of the ring:
+    /// one that owns nothing yet can still stand in.
+    pub fn new(
+        name: &str,
+        epoch: Epoch,
+        ack_copies: usize,
+        shards: &[Vec<NodeId>],
+        members: &BTreeSet<NodeId>,
+    ) -> RingView {
         let mut index: BTreeMap<&[NodeId], u16> = BTreeMap::new();
         let mut groups = Vec::new();
         let mut group_of_shard = Vec::with_capacity(shards.len());
         for (shard, owners) in shards.iter().enumerate() {
             let group = *index.entry(owners).or_insert_with(|| {
-                groups.push(Group { owners: owners.clone(), reserves: reserves(shards, shard) });
+                groups.push(Group {
+                    owners: owners.clone(),
+                    reserves: reserves(shards, shard, members),
+                });
                 (groups.len() - 1) as u16
             });
             group_of_shard.push(group);
         }
-        let mut nodes: Vec<NodeId> = shards.iter().flatten().copied().collect();
-        nodes.sort_unstable();
-        nodes.dedup();
+        let nodes = shards.iter().flatten().chain(members).copied().collect();
         RingView { name: name.to_owned(), epoch, ack_copies, nodes, groups, group_of_shard }
     }
 
@@ -70,15 +78,14 @@ impl RingView {
     }
 }
 
-/// Nodes that follow a shard's owners in the table, each once.
-fn reserves(shards: &[Vec<NodeId>], shard: usize) -> Vec<NodeId> {
+/// Nodes that follow a shard's owners in the table, each once, then those without a shard.
+fn reserves(shards: &[Vec<NodeId>], shard: usize, members: &BTreeSet<NodeId>) -> Vec<NodeId> {
     let owners = &shards[shard];
     let mut reserves = Vec::new();
-    for next in shards.iter().cycle().skip(shard + 1).take(shards.len()) {
-        for node in next {
-            if !owners.contains(node) && !reserves.contains(node) {
-                reserves.push(*node);
-            }
+    let following = shards.iter().cycle().skip(shard + 1).take(shards.len()).flatten();
+    for node in following.chain(members) {
+        if !owners.contains(node) && !reserves.contains(node) {
+            reserves.push(*node);
         }
     }
     reserves
@@ -95,17 +102,18 @@ mod tests {
     #[test]
     fn shards_with_equal_owners_share_a_group() {
         let shards = [nodes(&[1, 2]), nodes(&[2, 3]), nodes(&[1, 2]), nodes(&[3, 1])];
-        let view = RingView::new("default", Epoch(1), 2, &shards);
+        let members = nodes(&[1, 2, 3, 4]).into_iter().collect();
+        let view = RingView::new("default", Epoch(1), 2, &shards, &members);
         assert_eq!(view.groups.len(), 3);
         assert_eq!(view.groups[0].owners, nodes(&[1, 2]));
-        assert_eq!(view.groups[0].reserves, nodes(&[3]));
-        assert_eq!(view.nodes, nodes(&[1, 2, 3]));
+        assert_eq!(view.groups[0].reserves, nodes(&[3, 4]));
+        assert_eq!(view.nodes, members);
     }
 
     #[test]
     fn every_series_lands_in_the_group_of_its_shard() {
         let shards = [nodes(&[1, 2]), nodes(&[2, 3])];
-        let view = RingView::new("default", Epoch(1), 2, &shards);
+        let view = RingView::new("default", Epoch(1), 2, &shards, &BTreeSet::new());
         let ids: Vec<SeriesId> = (0..4u128).map(|top| SeriesId(top << 96)).collect();
         assert_eq!(view.split(&ids, 0, 0), [(0, vec![0, 2]), (1, vec![1, 3])]);
     }

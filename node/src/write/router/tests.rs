@@ -19,10 +19,13 @@ enum Node {
     Stale(u64),
 }
 
+/// Value bits by series and timestamp.
+type Stored = BTreeMap<SeriesId, BTreeMap<i64, u64>>;
+
 #[derive(Default)]
 struct Scripted {
     nodes: Mutex<BTreeMap<NodeId, Node>>,
-    known: Mutex<BTreeMap<NodeId, BTreeMap<SeriesId, BTreeMap<i64, u64>>>>,
+    known: Mutex<BTreeMap<NodeId, Stored>>,
 }
 
 impl Scripted {
@@ -98,7 +101,7 @@ struct Bench {
 fn bench(ack_copies: usize, dead: &[u64], lease: bool) -> Bench {
     let pair = |a, b| vec![NodeId(a), NodeId(b)];
     let shards = [pair(1, 2), pair(2, 3), pair(3, 1), pair(2, 1)];
-    let ring = Arc::new(RingView::new("default", Epoch(4), ack_copies, &shards));
+    let ring = Arc::new(RingView::new("default", Epoch(4), ack_copies, &shards, &BTreeSet::new()));
     let live = (1..=3).filter(|n| !dead.contains(n)).map(NodeId).collect();
     let view = View { ring, live: Arc::new(live), seed: 7, width: 0 };
     let routing = Arc::new(FixedRouting { view: Mutex::new(view), lease });
