@@ -45,6 +45,15 @@ pub type PartIndex = u32;
 /// No part.
 pub const NO_PART: PartIndex = u32::MAX;
 
+/// What closings have made of a window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Closing {
+    /// Number of the part that takes samples.
+    next: u32,
+    /// Journal position that made that so.
+    position: Position,
+}
+
 /// All windows and parts of a partition.
 #[derive(Debug)]
 pub struct Parts {
@@ -52,10 +61,12 @@ pub struct Parts {
     list: Vec<Option<Part>>,
     free: Vec<PartIndex>,
     by_id: BTreeMap<PartId, PartIndex>,
-    /// Number of the part that takes samples, per window that was ever closed.
-    next: BTreeMap<i64, u32>,
+    /// Per window that was ever closed.
+    next: BTreeMap<i64, Closing>,
     /// What forgotten windows (before the time) start at.
     floor: (i64, u32),
+    /// Newest journal position that closed a forgotten window.
+    floor_position: Position,
     /// The open part found last.
     recent: PartIndex,
 }
@@ -70,6 +81,7 @@ impl Parts {
             by_id: BTreeMap::new(),
             next: BTreeMap::new(),
             floor: (i64::MIN, 0),
+            floor_position: Position::ZERO,
             recent: NO_PART,
         }
     }
@@ -143,14 +155,31 @@ impl Parts {
 
     /// Number of the part of a window that takes samples now.
     pub fn open_number(&self, window_start_ms: i64) -> u32 {
-        let floor = if window_start_ms < self.floor.0 { self.floor.1 } else { 0 };
-        self.next.get(&window_start_ms).copied().unwrap_or(floor)
+        self.closing_of(window_start_ms).next
+    }
+
+    /// Journal position that closed part `id` here, with samples in it or without; `None` when it
+    /// would still take some.
+    pub fn closed_at(&self, id: PartId) -> Option<Position> {
+        let closing = self.closing_of(id.window_start_ms);
+        let part = self.index_of(id).map(|index| self.at(index).closed_position);
+        (closing.next > id.number).then(|| part.unwrap_or(closing.position))
+    }
+
+    fn closing_of(&self, window_start_ms: i64) -> Closing {
+        let forgotten = window_start_ms < self.floor.0;
+        let floor = if forgotten { self.floor.1 } else { 0 };
+        let unnamed = Closing { next: floor, position: self.floor_position };
+        self.next.get(&window_start_ms).copied().unwrap_or(unnamed)
     }
 
     /// Closes parts of the window up to `id.number`; later samples go to the next number.
     pub fn close(&mut self, id: PartId, position: Position) {
-        let next = self.next.entry(id.window_start_ms).or_insert(0);
-        *next = (*next).max(id.number.saturating_add(1));
+        let closing = Closing { next: id.number.saturating_add(1), position };
+        let before = self.closing_of(id.window_start_ms);
+        if closing.next > before.next {
+            self.next.insert(id.window_start_ms, closing);
+        }
         let from = PartId { number: 0, ..id };
         for index in self.by_id.range(from..=id).map(|(_, index)| *index) {
             if let Some(part) = self.list[index as usize].as_mut().filter(|part| part.open) {
@@ -162,9 +191,10 @@ impl Parts {
 
     fn forget_old_windows(&mut self) {
         while self.next.len() > WINDOWS_MAX
-            && let Some((start, number)) = self.next.pop_first()
+            && let Some((start, closing)) = self.next.pop_first()
         {
-            self.floor = (start.saturating_add(1), self.floor.1.max(number));
+            self.floor = (start.saturating_add(1), self.floor.1.max(closing.next));
+            self.floor_position = self.floor_position.max(closing.position);
         }
     }
 
@@ -200,7 +230,7 @@ impl Parts {
 
     /// What a checkpoint has to carry: the floor and each closed window's next number.
     pub fn closed_windows(&self) -> ((i64, u32), impl ExactSizeIterator<Item = (i64, u32)>) {
-        (self.floor, self.next.iter().map(|(start, number)| (*start, *number)))
+        (self.floor, self.next.iter().map(|(start, closing)| (*start, closing.next)))
     }
 
     /// Takes over what a checkpoint carried; the higher number wins.

@@ -1,5 +1,6 @@
 //! Tests of the whole head over a disk in memory.
 
+mod closing;
 mod model;
 
 use std::future::Future;

@@ -9,7 +9,7 @@ use proto::{Epoch, TenantName};
 use super::frame::Frame;
 use super::options::LOCK_SLOTS_MAX;
 use super::partition::Partition;
-use super::parts::{Part, PartId, window_start};
+use super::parts::{PartId, window_start};
 use super::select::Wanted;
 use super::stage::stage_frame;
 use super::{Head, StorageError};
@@ -20,9 +20,9 @@ use crate::series::SeriesChunks;
 pub struct PartInfo {
     /// Which part.
     pub id: PartId,
-    /// Whether it takes no more samples in any partition.
+    /// Whether it takes no more samples in any partition, those without samples of it included.
     pub closed: bool,
-    /// Journal position that makes that so for good: a part may be cut when it is durable.
+    /// Journal position that makes that so for good, as far as it is closed.
     pub closed_position: Position,
     /// Samples in it. A conflict's winner counts beside its loser.
     pub samples: u64,
@@ -44,6 +44,12 @@ impl PartInfo {
             opened_ms: i64::MAX,
         }
     }
+
+    /// Takes in where one partition closed the part, if it did.
+    fn take_closing(&mut self, closed_at: Option<Position>) {
+        self.closed &= closed_at.is_some();
+        self.closed_position = self.closed_position.max(closed_at.unwrap_or_default());
+    }
 }
 
 impl Head {
@@ -63,48 +69,56 @@ impl Head {
         for number in 0..self.partitions() {
             for part in self.partition(number).lock().parts.iter() {
                 let info = parts.entry(part.id).or_insert_with(|| PartInfo::of(part.id));
-                info.closed &= !part.open;
-                info.closed_position = info.closed_position.max(part.closed_position);
                 info.samples += part.samples;
                 info.first_position = info.first_position.min(part.first_position);
                 info.opened_ms = info.opened_ms.min(part.opened_ms);
             }
         }
-        parts.into_values().collect()
+        let mut parts: Vec<PartInfo> = parts.into_values().collect();
+        for number in 0..self.partitions() {
+            let partition = self.partition(number).lock();
+            parts.iter_mut().for_each(|info| info.take_closing(partition.parts.closed_at(info.id)));
+        }
+        parts
     }
 
-    /// Closes the open part of a window in every partition; samples of the window that come later
-    /// go to the next part. When a crash left only some partitions closed, the same part is closed
-    /// in the rest. Answers the part and the position that must be durable before it is cut: a
-    /// part that a crash opens again would take samples that its block lacks.
+    /// Closes a part in every partition that would still put samples into it, those without any
+    /// included: a part that is open somewhere, be it after a crash that kept some of its closings,
+    /// would take samples that its block lacks. Later samples of the window go to the next part.
+    /// A part that is closed already stays so. Answers the position that must be durable before
+    /// the part is cut; call it before each cut.
+    ///
+    /// # Errors
+    /// `Journal`: the part may be closed in some partitions; call it again.
+    pub fn close_part(&self, id: PartId) -> Result<Position, StorageError> {
+        for number in 0..self.partitions() {
+            let mut partition = self.partition(number).lock();
+            if partition.parts.open_number(id.window_start_ms) <= id.number {
+                let position = self.stage(number, &Frame::Close(id))?;
+                partition.parts.close(id, position);
+            }
+        }
+        // What an earlier call staged is not newer than this.
+        Ok(self.journal().last_staged())
+    }
+
+    /// [`Head::close_part`] of the open part of a window: the oldest one, when a crash left it
+    /// closed in only some partitions. Answers which part that is, and its position.
     pub fn close(&self, window_start_ms: i64) -> Result<(PartId, Position), StorageError> {
         let numbers = (0..self.partitions())
             .map(|number| self.partition(number).lock().parts.open_number(window_start_ms));
         let id = PartId { window_start_ms, number: numbers.min().unwrap_or(0) };
-        let mut last = Position::ZERO;
-        for number in 0..self.partitions() {
-            let mut partition = self.partition(number).lock();
-            if partition.parts.open_number(window_start_ms) <= id.number {
-                last = self.stage(number, &Frame::Close(id))?;
-                partition.parts.close(id, last);
-            }
-        }
-        Ok((id, last))
+        Ok((id, self.close_part(id)?))
     }
 
     fn stage(&self, number: usize, frame: &Frame<'_>) -> Result<Position, StorageError> {
         stage_frame(self.journal(), number as u32, Epoch::default(), frame)
     }
 
-    /// Whether a part is closed in every partition that has it, for good.
+    /// Whether a part is closed for good in every partition, those without samples of it included.
     pub(crate) fn check_part(&self, id: PartId) -> Result<(), StorageError> {
-        (0..self.partitions()).try_for_each(|number| {
-            let partition = self.partition(number).lock();
-            match partition.parts.index_of(id) {
-                Some(index) => self.check_closed(partition.parts.at(index)),
-                None => Ok(()),
-            }
-        })
+        (0..self.partitions())
+            .try_for_each(|number| self.check_closed(&self.partition(number).lock(), id))
     }
 
     /// Tenants that may have samples in a part.
@@ -128,7 +142,7 @@ impl Head {
             let found = {
                 let partition = self.partition(number).lock();
                 let Some(index) = partition.parts.index_of(id) else { continue };
-                self.check_closed(partition.parts.at(index))?;
+                self.check_closed(&partition, id)?;
                 partition.all_of(tenant).map(|candidates| (index, candidates))
             };
             if let Some((index, candidates)) = found {
@@ -140,12 +154,12 @@ impl Head {
     }
 
     /// A part whose closing a crash could undo may neither be cut nor dropped.
-    fn check_closed(&self, part: &Part) -> Result<(), StorageError> {
-        if !part.open && part.closed_position <= self.journal().durable() {
+    fn check_closed(&self, partition: &Partition, id: PartId) -> Result<(), StorageError> {
+        if partition.parts.closed_at(id).is_some_and(|at| at <= self.journal().durable()) {
             return Ok(());
         }
-        let (window, number) = (part.id.window_start_ms, part.id.number);
-        let text = format!("part {number} of window {window} is not durably closed");
+        let PartId { window_start_ms, number } = id;
+        let text = format!("part {number} of window {window_start_ms} is not durably closed");
         Err(StorageError::Invalid(text))
     }
 
@@ -154,10 +168,12 @@ impl Head {
     /// back, closed, and the same blocks are found again. A query that wants everything reads the
     /// head first and the blocks after it.
     pub fn drop_part(&self, id: PartId) -> Result<(), StorageError> {
+        self.check_part(id)?;
         for number in 0..self.partitions() {
             let mut partition = self.partition(number).lock();
-            let Some(index) = partition.parts.index_of(id) else { continue };
-            self.check_closed(partition.parts.at(index))?;
+            if partition.parts.index_of(id).is_none() {
+                continue;
+            }
             self.stage(number, &Frame::Drop(id))?;
             partition.parts.hide(id);
         }
