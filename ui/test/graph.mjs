@@ -37,9 +37,12 @@ try {
       await page.locator('.chart canvas').waitFor();
       assert.equal(await page.locator('.legend li').count(), 3);
       assert.match(page.url(), /g0\.tab=0/);
-      const box = await page.locator('.chart .u-over').boundingBox();
-      await page.mouse.move(box.x + box.width * 0.97, box.y + box.height * 0.3);
-      await page.locator('.tooltip').waitFor();
+      // A node that has just started has no line to point at yet.
+      if (mock) {
+        const box = await page.locator('.chart .u-over').boundingBox();
+        await page.mouse.move(box.x + box.width * 0.97, box.y + box.height * 0.3);
+        await page.locator('.tooltip').waitFor();
+      }
       await shot('graph');
     });
   }
