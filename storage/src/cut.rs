@@ -13,7 +13,7 @@ use proto::{Epoch, NodeId, TenantName};
 use ulid::Ulid;
 
 use crate::StorageError;
-use crate::block::{BlockMeta, BlockSpec, LocalBlocks, write_block};
+use crate::block::{BlockMeta, BlockSpec, CREATION_SUFFIX, LocalBlocks, write_block};
 use crate::head::{Head, PartId};
 
 pub use plan::{CutPolicy, plan};
@@ -36,11 +36,13 @@ pub struct CutTarget<'a> {
     pub draw_ulid: &'a mut dyn FnMut() -> Ulid,
 }
 
-/// Writes the blocks of a durably closed part (see [`Head::close`]), one a tenant. When it returns,
-/// all of them are durable and listed, and [`Head::drop_part`] may follow. Blocks on the disk.
+/// Writes the blocks of a durably closed part (see [`Head::close_part`]), one a tenant. When it
+/// returns without an error, all of them are durable and listed, and [`Head::drop_part`] may
+/// follow. Blocks on the disk.
 ///
 /// # Errors
-/// `Invalid`: the part is not durably closed. Else blocks that were written stay; call it again.
+/// `Invalid`: the part is not durably closed. Else the first error of a tenant; the blocks of all
+/// other tenants are written and stay. Do not drop the part; call it again.
 pub fn cut_part(
     head: &Head,
     id: PartId,
@@ -48,15 +50,21 @@ pub fn cut_part(
 ) -> Result<Vec<Arc<BlockMeta>>, StorageError> {
     head.check_part(id)?;
     let mut written = blocks_of_part(head, id, target);
-    let mut metas = Vec::new();
+    let (mut metas, mut failed) = (Vec::new(), None);
     for tenant in head.tenants_of_part(id) {
         match written.remove(&tenant) {
             Some(meta) => metas.push(meta),
-            None => metas.extend(cut_tenant(head, id, &tenant, target)?),
+            None => match cut_tenant(head, id, &tenant, target) {
+                Ok(meta) => metas.extend(meta),
+                Err(error) => {
+                    tracing::error!(%tenant, %error, "a tenant's block could not be cut");
+                    failed.get_or_insert(error);
+                }
+            },
         }
     }
     metas.extend(written.into_values());
-    Ok(metas)
+    failed.map_or(Ok(metas), Err)
 }
 
 /// Blocks that an earlier cut of this part has written, by tenant.
@@ -102,7 +110,11 @@ fn cut_tenant(
     let ulid = (target.draw_ulid)();
     let spec = BlockSpec { ulid, labels, extension: section(head, id, target) };
     let series = series.into_iter().map(|series| (series.labels, series.chunks));
-    let written = write_block(target.files.clone(), target.blocks.dir(), spec, series)?;
+    let dir = target.blocks.dir();
+    let written = write_block(target.files.clone(), dir, spec, series).inspect_err(|_| {
+        // The next try draws another name. What cannot be removed now is removed at the start.
+        let _ = target.files.remove_dir_all(&dir.join(format!("{ulid}{CREATION_SUFFIX}")));
+    })?;
     written.map(|meta| target.blocks.add(meta.ulid)).transpose()
 }
 

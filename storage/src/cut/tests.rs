@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use journal::files::faulty::{FaultyFiles, Operation};
 use journal::files::memory::{Crash, MemoryFiles};
 use proto::{Labels, SampleBatch, SeriesId};
 
@@ -55,7 +56,7 @@ fn cut(
     id: PartId,
     ulids: &mut u128,
 ) -> Vec<Arc<BlockMeta>> {
-    head.close(id.window_start_ms).unwrap();
+    head.close_part(id).unwrap();
     commit(head);
     let mut target = CutTarget {
         files: Arc::new(files.clone()),
@@ -70,6 +71,38 @@ fn cut(
         },
     };
     cut_part(head, id, &mut target).unwrap()
+}
+
+#[test]
+fn a_tenant_that_fails_keeps_no_other_from_being_cut() {
+    let (files, mut ulids) = (MemoryFiles::default(), 0u128);
+    let (head, blocks) = open(&files, 1);
+    ["a", "b", "c"].iter().for_each(|tenant| append(&head, tenant, &[(1, 1.0)]));
+    let id = head.parts()[0].id;
+    head.close_part(id).unwrap();
+    commit(&head);
+    let faulty = FaultyFiles::new(Arc::new(files.clone()));
+    faulty.faults().fail_nth(Operation::Write, 1, std::io::ErrorKind::StorageFull, |_| true);
+    let mut target = CutTarget {
+        files: Arc::new(faulty),
+        blocks: &blocks,
+        node: NodeId(7),
+        epoch: Epoch(2),
+        labels: BTreeMap::new(),
+        tenant_label: "tenant_id",
+        draw_ulid: &mut || {
+            ulids += 1;
+            Ulid::from(ulids)
+        },
+    };
+    assert!(matches!(cut_part(&head, id, &mut target), Err(StorageError::Io { .. })));
+    let tenants: Vec<_> =
+        blocks.list().iter().map(|m| m.label("tenant_id").map(str::to_owned)).collect();
+    assert_eq!(tenants, [Some("b".to_owned()), Some("c".to_owned())]);
+    let disk: &dyn Files = &files;
+    assert_eq!(disk.list(blocks.dir()).unwrap().len(), 2, "nothing unfinished is left");
+    assert_eq!(cut_part(&head, id, &mut target).unwrap().len(), 3);
+    assert_eq!((blocks.list().len(), samples(&blocks)), (3, 12));
 }
 
 fn samples(blocks: &LocalBlocks) -> u64 {
