@@ -93,10 +93,7 @@ impl Blocks {
     /// and on the journal's driver: a part is cut only once its closing is durable, else a crash
     /// could open it again. Answers how many blocks the part has.
     pub fn cut(&self, head: &Head, part: PartId, now_ms: i64) -> Result<usize, StorageError> {
-        let (part, closed) = match head.parts().iter().find(|found| found.id == part) {
-            Some(found) if !found.closed => head.close(part.window_start_ms)?,
-            _ => (part, head.journal().last_staged()),
-        };
+        let closed = head.close_part(part)?;
         futures::executor::block_on(head.journal().wait_durable(closed))?;
         let state = self.cluster.state();
         let epoch = state.hashrings.get(&self.hashring).map_or(Epoch(0), |ring| ring.epoch);

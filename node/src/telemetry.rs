@@ -25,6 +25,9 @@ use line::{Fields, Line};
 const OWN_TARGETS: [&str; 7] =
     ["granary", "node", "cluster", "storage", "journal", "query", "proto"];
 
+/// Raft warns at every heartbeat to a dead member; the membership actor says it once.
+const RAFT_TARGET: &str = "openraft";
+
 /// Starts logging for the whole process; the second call does nothing and returns false.
 pub fn start(config: &LogConfig) -> bool {
     let layer = tracing_subscriber::fmt::layer()
@@ -44,7 +47,9 @@ fn filter(level: LogLevel) -> Targets {
         LogLevel::Trace => LevelFilter::TRACE,
     };
     let others = if level == LevelFilter::INFO { LevelFilter::WARN } else { level };
-    Targets::new().with_default(others).with_targets(OWN_TARGETS.map(|target| (target, level)))
+    let raft = if level <= LevelFilter::INFO { LevelFilter::ERROR.min(level) } else { level };
+    let own = OWN_TARGETS.map(|target| (target, level));
+    Targets::new().with_default(others).with_target(RAFT_TARGET, raft).with_targets(own)
 }
 
 #[cfg(test)]

@@ -62,31 +62,33 @@ impl Actor for CompactionActor {
         let services = state.services.clone();
         let threads = services.threads.clone();
         let cut = run_blocking(&*threads, move || cut_due(&services, now_ms)).await?;
-        match cut {
-            Ok(0) => {}
-            Ok(blocks) => {
-                tracing::info!(blocks, "cut blocks out of the head");
-                state.checkpoint().await;
-                if let Some(upload) = &state.upload {
-                    // A dead actor is restarted and looks by itself.
-                    let _ = upload.cast(upload::Message::BlockCut);
-                }
+        if cut > 0 {
+            tracing::info!(blocks = cut, "cut blocks out of the head");
+            state.checkpoint().await;
+            if let Some(upload) = &state.upload {
+                // A dead actor is restarted and looks by itself.
+                let _ = upload.cast(upload::Message::BlockCut);
             }
-            Err(error) => tracing::error!(%error, "a window could not be cut; it is tried again"),
         }
         Ok(())
     }
 }
 
 /// Cuts everything that is due; the number of blocks written.
-fn cut_due(services: &Services, now_ms: i64) -> Result<usize, storage::StorageError> {
+fn cut_due(services: &Services, now_ms: i64) -> usize {
     let head: &Arc<_> = &services.head;
     let mut written = 0;
     head.observe_time(now_ms);
     for part in cut::plan(&head.parts(), now_ms, &services.times.cut) {
-        written += services.blocks.cut(head, part, now_ms)?;
+        match services.blocks.cut(head, part, now_ms) {
+            Ok(blocks) => written += blocks,
+            // One part must not keep the others in memory.
+            Err(error) => {
+                tracing::error!(?part, %error, "a part could not be cut; it is tried again");
+            }
+        }
     }
-    Ok(written)
+    written
 }
 
 impl Arguments {

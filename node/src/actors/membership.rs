@@ -1,9 +1,11 @@
 //! The membership actor: watches lease, ring table and readiness, and says so in log and metrics.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use cluster::Cluster;
+use proto::NodeId;
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 
 use crate::readiness::Readiness;
@@ -33,6 +35,7 @@ pub struct State {
     arguments: Arguments,
     last: Option<String>,
     epoch: u64,
+    live: Arc<BTreeSet<NodeId>>,
 }
 
 /// The membership actor.
@@ -49,7 +52,7 @@ impl Actor for MembershipActor {
         arguments: Arguments,
     ) -> Result<State, ActorProcessingErr> {
         myself.send_interval(LOOK_EVERY, || Message::Look);
-        Ok(State { arguments, last: Some(String::new()), epoch: 0 })
+        Ok(State { arguments, last: Some(String::new()), epoch: 0, live: Arc::default() })
     }
 
     async fn handle(
@@ -81,6 +84,7 @@ impl State {
             self.last = obstacle;
         }
         self.report_epoch();
+        self.report_liveness();
     }
 
     /// What keeps this node from serving, if anything.
@@ -100,6 +104,22 @@ impl State {
         let state = cluster.state();
         let table = state.hashrings.get(ring).is_some_and(|r| r.has_table());
         (!table).then(|| format!("hashring {ring:?} has no shard table yet"))
+    }
+
+    fn report_liveness(&mut self) {
+        let live = self.arguments.cluster.lease().live();
+        if live == self.live {
+            return;
+        }
+        let state = self.arguments.cluster.state();
+        let name = |id: &NodeId| state.members.get(id).map_or("?", |member| member.name.as_str());
+        for id in self.live.difference(&live) {
+            tracing::warn!(node = %id, name = name(id), "a member of the cluster is down");
+        }
+        for id in live.difference(&self.live) {
+            tracing::info!(node = %id, name = name(id), "a member of the cluster is up");
+        }
+        self.live = live;
     }
 
     fn report_epoch(&mut self) {

@@ -94,12 +94,13 @@ fn levels_below_the_chosen_one_are_not_written() {
     let log = || {
         tracing::debug!(target: "node::test", "own debug");
         tracing::info!(target: "storage", "own info");
-        tracing::info!(target: "openraft::core", "other info");
-        tracing::warn!(target: "openraft::core", "other warning");
+        tracing::info!(target: "hyper", "other info");
+        tracing::warn!(target: "hyper", "other warning");
+        tracing::warn!(target: "openraft::core", "raft warning");
     };
     let lines = |level| written(LogFormat::Logfmt, level, log).lines().count();
     assert_eq!(lines(LogLevel::Info), 2);
-    assert_eq!(lines(LogLevel::Debug), 4);
+    assert_eq!(lines(LogLevel::Debug), 5);
     assert_eq!(lines(LogLevel::Warn), 1);
     assert_eq!(lines(LogLevel::Error), 0);
 }
