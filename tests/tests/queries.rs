@@ -2,6 +2,8 @@
 
 use std::net::SocketAddr;
 
+use proto::record::{MetadataEntry, MetricType};
+use proto::remote_write::RequestWriter;
 use serde_json::{Value, json};
 use tests::clock::now_ms;
 use tests::http::{self, Framing, Request};
@@ -21,11 +23,25 @@ fn write_known(node: &Node) -> i64 {
         let labels = [("__name__", "requests_total"), ("host", host), ("job", "api")];
         let sample = |i: i64| (end - (SAMPLES - 1 - i) * STEP_MS, slope * (i * 15) as f64);
         let samples: Vec<(i64, f64)> = (0..SAMPLES).map(sample).collect();
-        let series = [(write::labels(&labels), samples)];
-        let response = write::write(node.at.write, Some(tenant), &series).expect("an answer");
+        let body = body_with_help(&labels, &samples, host);
+        let response = write::post(node.at.write, Some(tenant), &body, Framing::Length);
+        let response = response.expect("an answer");
         assert!(response.is_success(), "{response:?}");
     }
     end
+}
+
+/// A request with one series and the metadata of its family.
+fn body_with_help(labels: &[(&str, &str)], samples: &[(i64, f64)], help: &str) -> Vec<u8> {
+    let mut request = RequestWriter::default();
+    request.series(&write::labels(labels), samples);
+    request.metadata(&MetadataEntry {
+        family: "requests_total".to_owned(),
+        metric_type: MetricType::Counter,
+        help: format!("Help for {help}."),
+        unit: String::new(),
+    });
+    write::compressed(request.as_bytes())
 }
 
 /// Every form of a question: path, parameters.
@@ -52,13 +68,14 @@ fn questions(end: i64) -> Vec<(&'static str, Vec<(&'static str, String)>)> {
         ("/api/v1/labels", with_times(Vec::new())),
         ("/api/v1/label/host/values", with_times(Vec::new())),
         ("/api/v1/label/tenant_id/values", with_times(vec![("match[]", all)])),
+        ("/api/v1/metadata", Vec::new()),
     ]
 }
 
 /// Asks by GET and, where there is POST, checks that it answers the same.
 fn both(http: SocketAddr, path: &str, form: &[(&str, String)], headers: &[(&str, &str)]) -> Answer {
     let by_get = ask_by_get(http, path, form, headers).unwrap_or_else(|e| panic!("{path}: {e}"));
-    if !path.contains("/label/") {
+    if !path.contains("/label/") && !path.ends_with("/metadata") {
         let by_post = ask(http, path, form, headers).unwrap_or_else(|e| panic!("{path}: {e}"));
         assert_eq!(by_get.data, by_post.data, "GET and POST of {path} {form:?}");
     }
@@ -148,7 +165,7 @@ fn with_enforcement_no_answer_ever_shows_another_tenant() {
     let end = now_ms() / 1000 * 1000;
     for (team, host) in [("mine", "h1"), ("other", SECRET)] {
         let labels = [("__name__", "requests_total"), ("host", host), ("job", team)];
-        let body = write::body(&[(write::labels(&labels), vec![(end, 1.0)])]);
+        let body = body_with_help(&labels, &[(end, 1.0)], host);
         let headers = [
             ("X-Team", team),
             ("Content-Encoding", "snappy"),
