@@ -1,0 +1,77 @@
+//! Many seeds, each in a process of its own.
+
+use std::collections::VecDeque;
+use std::io::{self, Write};
+use std::ops::Range;
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+
+use crate::arguments::Arguments;
+use crate::error::SimulationError;
+
+/// How many lives were green and how many were not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Green ones.
+    pub passed: u64,
+    /// The others.
+    pub failed: u64,
+}
+
+/// Runs the lives of `seeds` with `program` and writes a line for each that is green, and all that
+/// it printed for each that is not; at last the line `N passed, M failed`.
+pub fn run(
+    program: &Path,
+    seeds: Range<u64>,
+    arguments: &Arguments,
+    out: &mut dyn Write,
+) -> Result<Tally, SimulationError> {
+    let mut running: VecDeque<(u64, Child)> = VecDeque::new();
+    let mut tally = Tally::default();
+    for seed in seeds {
+        if running.len() as u64 >= arguments.jobs {
+            finish(&mut running, &mut tally, out)?;
+        }
+        running.push_back((seed, start(program, seed, arguments)?));
+    }
+    while !running.is_empty() {
+        finish(&mut running, &mut tally, out)?;
+    }
+    writeln!(out, "{} passed, {} failed", tally.passed, tally.failed)
+        .map_err(SimulationError::Output)?;
+    Ok(tally)
+}
+
+fn start(program: &Path, seed: u64, arguments: &Arguments) -> Result<Child, SimulationError> {
+    let mut command = Command::new(program);
+    command.args(arguments.of_seed(seed)).stdin(Stdio::null());
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.spawn().map_err(|source| SimulationError::Process { seed, source })
+}
+
+/// Waits for the process that was started first.
+fn finish(
+    running: &mut VecDeque<(u64, Child)>,
+    tally: &mut Tally,
+    out: &mut dyn Write,
+) -> Result<(), SimulationError> {
+    let Some((seed, child)) = running.pop_front() else { return Ok(()) };
+    let failed = |source| SimulationError::Process { seed, source };
+    let output = child.wait_with_output().map_err(failed)?;
+    if output.status.success() {
+        tally.passed += 1;
+    } else {
+        tally.failed += 1;
+    }
+    write_output(seed, &output, out).map_err(SimulationError::Output)
+}
+
+fn write_output(seed: u64, output: &Output, out: &mut dyn Write) -> io::Result<()> {
+    let text = String::from_utf8_lossy(&output.stdout);
+    if output.status.success() {
+        let hash = text.lines().last().unwrap_or_default();
+        return writeln!(out, "seed {seed} passed, {hash}");
+    }
+    writeln!(out, "seed {seed} failed, {}", output.status)?;
+    write!(out, "{text}{}", String::from_utf8_lossy(&output.stderr))
+}
