@@ -6,6 +6,7 @@
 //! index and plan; see [`crate::bucket`].
 
 pub(crate) mod cache;
+pub(crate) mod damage;
 pub(crate) mod format;
 pub(crate) mod index;
 mod local;
@@ -14,6 +15,7 @@ pub(crate) mod plan;
 mod postings;
 mod source;
 mod tables;
+pub(crate) mod verify;
 mod writer;
 
 use std::collections::BTreeSet;

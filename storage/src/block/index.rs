@@ -1,5 +1,7 @@
 //! Reads an index file (versions 1 and 2). Every section is checked against its CRC32C on read.
 
+mod verify;
+
 use std::ops::Range;
 
 use bytes::Bytes;

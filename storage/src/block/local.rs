@@ -9,6 +9,7 @@ use parking_lot::Mutex;
 use ulid::Ulid;
 
 use super::cache::BlockCache;
+use super::damage::{Damage, DamagedBlocks, is_damage};
 use super::{Block, BlockMeta, CREATION_SUFFIX, ReadOptions, merge_series, read_meta};
 use crate::StorageError;
 use crate::series::{Selection, SeriesChunks};
@@ -22,8 +23,7 @@ pub const LOCAL_TABLES_BYTES_MAX: usize = 128 << 20;
 #[derive(Default)]
 struct State {
     metas: BTreeMap<Ulid, Arc<BlockMeta>>,
-    /// Blocks that cannot be read, and why.
-    damaged: BTreeMap<Ulid, String>,
+    damaged: DamagedBlocks,
 }
 
 /// The set of blocks in a directory. All calls block on the disk; they may be made from several
@@ -39,7 +39,7 @@ pub struct LocalBlocks {
 impl LocalBlocks {
     /// Takes stock of a directory, which is created if missing. Directories that an earlier run
     /// left half-written or half-deleted are removed. A block whose meta cannot be read stays
-    /// where it is and makes selections fail; see [`LocalBlocks::damaged`].
+    /// where it is and lacks in answers; see [`LocalBlocks::damaged`].
     pub fn open(
         files: Arc<dyn Files>,
         dir: &Path,
@@ -53,7 +53,7 @@ impl LocalBlocks {
                 tracing::info!(directory = entry.name, "removing what an earlier run left");
                 files.remove_dir_all(&dir.join(&entry.name)).map_err(failed)?;
             } else if let Ok(ulid) = Ulid::from_string(&entry.name) {
-                state.take(ulid, read_meta(files.as_ref(), &dir.join(&entry.name)));
+                state.take(ulid, read_meta(files.as_ref(), &dir.join(&entry.name)), &options);
             }
         }
         files.sync_dir(dir).map_err(failed)?;
@@ -76,9 +76,15 @@ impl LocalBlocks {
         self.state.lock().metas.values().cloned().collect()
     }
 
-    /// Blocks whose meta cannot be read, and why. While there is one, selections fail.
+    /// Blocks that cannot be read, or not whole, and why. Selections answer without them.
     pub fn damaged(&self) -> Vec<(Ulid, String)> {
-        self.state.lock().damaged.iter().map(|(ulid, why)| (*ulid, why.clone())).collect()
+        self.state.lock().damaged.list()
+    }
+
+    /// Those of [`LocalBlocks::damaged`] that may hold something of a selection. Ask after the
+    /// selection was answered: when there are any, the answer may lack what they hold.
+    pub fn damaged_for(&self, selection: &Selection) -> Vec<(Ulid, String)> {
+        self.state.lock().damaged.list_for(selection)
     }
 
     /// Takes in a block that was written into the directory.
@@ -100,6 +106,7 @@ impl LocalBlocks {
             self.state.lock().metas.insert(ulid, meta);
             return Err(failed(error));
         }
+        self.state.lock().damaged.remove(ulid);
         self.files.sync_dir(&self.dir).map_err(failed)?;
         self.files.remove_dir_all(&doomed).map_err(failed)?;
         self.files.sync_dir(&self.dir).map_err(failed)
@@ -117,80 +124,77 @@ impl LocalBlocks {
     }
 
     /// The selected series of all blocks, ordered by tenant and labels; see [`Block::select`].
+    /// Blocks that cannot be read are left out; see [`LocalBlocks::damaged_for`].
     pub fn select(&self, selection: &Selection) -> Result<Vec<SeriesChunks>, StorageError> {
-        let mut all = Vec::new();
-        for block in self.blocks_for(selection)? {
-            all.append(&mut block.select(selection)?);
-        }
-        Ok(merge_series(all))
+        let answers = self.ask_each(selection, |block| block.select(selection))?;
+        Ok(merge_series(answers.into_iter().flatten().collect()))
     }
 
-    /// Label names of the selected series of all blocks.
+    /// Label names of the selected series of all blocks, without those that cannot be read.
     pub fn label_names(&self, selection: &Selection) -> Result<BTreeSet<String>, StorageError> {
-        let mut names = BTreeSet::new();
-        for block in self.blocks_for(selection)? {
-            names.append(&mut block.label_names(selection)?);
-        }
-        Ok(names)
+        let answers = self.ask_each(selection, |block| block.label_names(selection))?;
+        Ok(answers.into_iter().flatten().collect())
     }
 
-    /// Values of a label of the selected series of all blocks.
+    /// Values of a label of the selected series of all blocks, without those that cannot be read.
     pub fn label_values(
         &self,
         name: &str,
         selection: &Selection,
     ) -> Result<BTreeSet<String>, StorageError> {
-        let mut values = BTreeSet::new();
-        for block in self.blocks_for(selection)? {
-            values.append(&mut block.label_values(name, selection)?);
-        }
-        Ok(values)
+        let answers = self.ask_each(selection, |block| block.label_values(name, selection))?;
+        Ok(answers.into_iter().flatten().collect())
     }
 
-    /// The blocks of the selection's time and tenants.
-    fn blocks_for(&self, selection: &Selection) -> Result<Vec<Arc<Block>>, StorageError> {
-        let mut blocks = Vec::new();
-        for meta in self.metas_for(selection)? {
-            match self.block(meta.ulid) {
-                Ok(block) => blocks.push(block),
+    /// Asks each block of the selection's time and tenants.
+    fn ask_each<T>(
+        &self,
+        selection: &Selection,
+        ask: impl Fn(&Block) -> Result<T, StorageError>,
+    ) -> Result<Vec<T>, StorageError> {
+        let mut answers = Vec::new();
+        for meta in self.metas_for(selection) {
+            match self.block(meta.ulid).and_then(|block| ask(&block)) {
+                Ok(answer) => answers.push(answer),
                 // Deleted meanwhile: whoever deleted it knew that its samples are elsewhere.
                 Err(_) if !self.state.lock().metas.contains_key(&meta.ulid) => {}
+                Err(error) if is_damage(&error) => self.note_damage(&meta, &error),
                 Err(error) => return Err(error),
             }
         }
-        Ok(blocks)
+        Ok(answers)
     }
 
-    fn metas_for(&self, selection: &Selection) -> Result<Vec<Arc<BlockMeta>>, StorageError> {
-        let state = self.state.lock();
-        if let Some((ulid, why)) = state.damaged.first_key_value() {
-            let what = format!("the block {}", self.path(*ulid).display());
-            return Err(StorageError::corrupt(what, why));
+    fn note_damage(&self, meta: &BlockMeta, error: &StorageError) {
+        let damage = Damage::of(meta, &self.options, error);
+        let mut state = self.state.lock();
+        if state.metas.contains_key(&meta.ulid) {
+            state.damaged.add(meta.ulid, damage);
         }
-        let mut metas = Vec::new();
-        for meta in state.metas.values() {
-            let without_label = self.options.tenant_without_label.as_ref();
-            let tenant = meta.tenant(&self.options.tenant_label, without_label)?;
+    }
+
+    fn metas_for(&self, selection: &Selection) -> Vec<Arc<BlockMeta>> {
+        let without_label = self.options.tenant_without_label.as_ref();
+        let wanted = |meta: &&Arc<BlockMeta>| {
+            let tenant = meta.tenant(&self.options.tenant_label, without_label);
             let in_time = meta.overlaps(selection.start_ms, selection.end_ms);
-            if in_time && selection.takes_tenant(&tenant) {
-                metas.push(meta.clone());
-            }
-        }
-        Ok(metas)
+            in_time && tenant.is_ok_and(|tenant| selection.takes_tenant(&tenant))
+        };
+        self.state.lock().metas.values().filter(wanted).cloned().collect()
     }
 }
 
 impl State {
-    fn take(&mut self, ulid: Ulid, meta: Result<BlockMeta, StorageError>) {
-        match meta {
-            Ok(meta) => {
-                self.metas.insert(ulid, Arc::new(meta));
-            }
-            Err(error) => {
-                tracing::error!(%ulid, %error, "a block cannot be read");
-                self.damaged.insert(ulid, error.to_string());
-            }
+    fn take(&mut self, ulid: Ulid, meta: Result<BlockMeta, StorageError>, options: &ReadOptions) {
+        let meta = match meta {
+            Ok(meta) => meta,
+            Err(error) => return self.damaged.add(ulid, Damage::unknown(&error)),
+        };
+        let without_label = options.tenant_without_label.as_ref();
+        if let Err(error) = meta.tenant(&options.tenant_label, without_label) {
+            self.damaged.add(ulid, Damage::of(&meta, options, &error));
         }
+        self.metas.insert(ulid, Arc::new(meta));
     }
 }
 

@@ -119,6 +119,11 @@ impl PostingsTable {
         self.bytes.len() + 4 * self.starts.len()
     }
 
+    /// Number of entries.
+    pub(super) fn len(&self) -> usize {
+        self.starts.len()
+    }
+
     /// The entry of this number.
     pub(super) fn entry(&self, number: usize) -> PostingsEntry<'_> {
         entry_at(&self.bytes, self.starts[number])

@@ -277,8 +277,36 @@ fn the_set_of_local_blocks() {
     assert_eq!(files.list(path).unwrap().len(), 1);
     flip(files.as_ref(), &dir.join("meta.json"), 0, 1);
     let blocks = LocalBlocks::open(files, path, options()).unwrap();
-    assert_eq!(blocks.damaged().len(), 1);
-    assert!(blocks.select(&all).unwrap_err().to_string().contains(&meta.ulid.to_string()));
+    assert_eq!((blocks.damaged().len(), blocks.damaged_for(&all).len()), (1, 1));
+    assert!(blocks.select(&all).unwrap().is_empty());
+}
+
+#[test]
+fn a_damaged_block_lacks_only_where_it_belongs() {
+    let (files, dir, meta) = written(sample_series(5));
+    let path = Path::new(DIR);
+    write_block(files.clone(), path, spec(2), sample_series(8)).unwrap().unwrap();
+    let blocks = LocalBlocks::open(files.clone(), path, options()).unwrap();
+    let all = everything(vec![]);
+    flip(files.as_ref(), &dir.join("chunks/000001"), 100, 1);
+    assert!(blocks.damaged_for(&all).is_empty());
+    let got = blocks.select(&all).unwrap();
+    assert_eq!((got.len(), got.iter().map(|s| s.chunks.len()).sum::<usize>()), (8, 24));
+    let damaged = blocks.damaged_for(&all);
+    assert!(damaged.len() == 1 && damaged[0].0 == meta.ulid, "{damaged:?}");
+    assert!(damaged[0].1.contains("chunks/000001"), "{damaged:?}");
+    let other = Selection { tenants: vec![Matcher::equal("tenant_id", "b")], ..all.clone() };
+    assert!(blocks.damaged_for(&other).is_empty());
+    let before = Selection { end_ms: meta.min_time - 1, ..all.clone() };
+    assert!(blocks.damaged_for(&before).is_empty());
+    let behind = Selection { start_ms: meta.max_time, ..all.clone() };
+    assert!(blocks.damaged_for(&behind).is_empty());
+    files.remove_file(&dir.join("index")).unwrap();
+    let blocks = LocalBlocks::open(files.clone(), path, options()).unwrap();
+    assert_eq!(blocks.label_values("instance", &all).unwrap().len(), 8);
+    assert_eq!(blocks.damaged_for(&all).len(), 1, "a file that is gone is damage too");
+    blocks.delete(meta.ulid).unwrap();
+    assert!(blocks.damaged().is_empty());
 }
 
 #[test]

@@ -12,6 +12,7 @@ use super::read::BucketBlock;
 use super::ship::{DELETION_MARK_FILE, fetch_meta};
 use crate::StorageError;
 use crate::block::cache::BlockCache;
+use crate::block::damage::{Damage, DamagedBlocks, is_damage};
 use crate::block::format::{INDEX_FILE, segment_path};
 use crate::block::{BlockMeta, META_FILE, ReadOptions, SEGMENTS_MAX, merge_series};
 use crate::objstore::Bucket;
@@ -34,7 +35,7 @@ struct Listed {
 #[derive(Default)]
 struct State {
     blocks: BTreeMap<Ulid, Arc<Listed>>,
-    damaged: BTreeMap<Ulid, String>,
+    damaged: DamagedBlocks,
 }
 
 /// What a refresh found.
@@ -52,7 +53,7 @@ pub struct Refreshed {
     pub marked: usize,
     /// Blocks of others: without the external label that names the tenant.
     pub foreign: usize,
-    /// Blocks that cannot be read; while there is one, selections fail.
+    /// Blocks that cannot be read; selections answer without them.
     pub damaged: usize,
 }
 
@@ -81,14 +82,21 @@ impl BucketIndex {
         self.state.lock().blocks.values().map(|listed| listed.meta.clone()).collect()
     }
 
-    /// Whether the last refresh found the block, whole.
+    /// Whether the last refresh found the block, whole, and no selection found it damaged since.
     pub fn contains(&self, ulid: Ulid) -> bool {
-        self.state.lock().blocks.contains_key(&ulid)
+        let state = self.state.lock();
+        state.blocks.contains_key(&ulid) && !state.damaged.has(ulid)
     }
 
-    /// Blocks that cannot be read, and why.
+    /// Blocks that cannot be read, or not whole, and why. Selections answer without them.
     pub fn damaged(&self) -> Vec<(Ulid, String)> {
-        self.state.lock().damaged.iter().map(|(ulid, why)| (*ulid, why.clone())).collect()
+        self.state.lock().damaged.list()
+    }
+
+    /// Those of [`BucketIndex::damaged`] that may hold something of a selection. Ask after the
+    /// selection was answered: when there are any, the answer may lack what they hold.
+    pub fn damaged_for(&self, selection: &Selection) -> Vec<(Ulid, String)> {
+        self.state.lock().damaged.list_for(selection)
     }
 
     /// Lists the bucket anew. On an error the last list stays.
@@ -118,12 +126,15 @@ impl BucketIndex {
             self.take(ulid, meta, &sizes, &mut next, &mut report)?;
         }
         report.blocks = next.blocks.len();
-        report.damaged = next.damaged.len();
         report.added = next.blocks.keys().filter(|ulid| !known.contains(ulid)).count();
         let gone: Vec<&Ulid> = known.iter().filter(|u| !next.blocks.contains_key(u)).collect();
         report.removed = gone.len();
         gone.into_iter().for_each(|ulid| self.open.remove(*ulid));
-        *self.state.lock() = next;
+        let mut state = self.state.lock();
+        next.damaged.take_over(&state.damaged, |ulid| next.blocks.contains_key(&ulid));
+        report.damaged = next.damaged.len();
+        *state = next;
+        drop(state);
         Ok(report)
     }
 
@@ -156,39 +167,42 @@ impl BucketIndex {
         next: &mut State,
         report: &mut Refreshed,
     ) -> Result<(), StorageError> {
-        let without_label = self.options.tenant_without_label.as_ref();
-        let listed = match meta {
-            Ok(meta)
-                if meta.label(&self.options.tenant_label).is_none() && without_label.is_none() =>
-            {
-                tracing::warn!(%ulid, "a block in the bucket names no tenant and is left out");
-                report.foreign += 1;
-                return Ok(());
-            }
-            Ok(meta) => listed_block(meta, sizes),
-            Err(error) => Err(error),
-        };
-        match listed {
-            Ok(listed) => {
-                next.blocks.insert(ulid, Arc::new(listed));
-            }
+        let meta = match meta {
+            Ok(meta) => meta,
             // Deleted since it was listed.
             Err(StorageError::Bucket { source: object_store::Error::NotFound { .. }, .. }) => {
                 report.partial += 1;
+                return Ok(());
             }
             Err(error) if error.is_retryable() => return Err(error),
             Err(error) => {
-                tracing::error!(%ulid, %error, "a block in the bucket cannot be read");
-                next.damaged.insert(ulid, error.to_string());
+                next.damaged.add(ulid, Damage::unknown(&error));
+                return Ok(());
             }
+        };
+        let without_label = self.options.tenant_without_label.as_ref();
+        if meta.label(&self.options.tenant_label).is_none() && without_label.is_none() {
+            tracing::warn!(%ulid, "a block in the bucket names no tenant and is left out");
+            report.foreign += 1;
+            return Ok(());
+        }
+        let tenant = meta.tenant(&self.options.tenant_label, without_label);
+        match tenant.and_then(|_| listed_block(&meta, sizes)) {
+            Ok(listed) => {
+                next.blocks.insert(ulid, Arc::new(listed));
+            }
+            Err(error) => next.damaged.add(ulid, Damage::of(&meta, &self.options, &error)),
         }
         Ok(())
     }
 
-    /// The selected series of all blocks, ordered by tenant and labels.
+    /// The selected series of all blocks, ordered by tenant and labels. Blocks that cannot be read
+    /// are left out; see [`BucketIndex::damaged_for`].
     pub async fn select(&self, selection: &Selection) -> Result<Vec<SeriesChunks>, StorageError> {
-        let answers = self.blocks_for(selection)?.into_iter().map(|listed| async move {
-            self.block(&listed).await?.select(self.bucket.store(), selection).await
+        let answers = self.blocks_for(selection).into_iter().map(|listed| async move {
+            let Some(block) = self.block(&listed).await? else { return Ok(Vec::new()) };
+            let answer = block.select(self.bucket.store(), selection).await;
+            self.unless_damaged(&listed, answer)
         });
         let mut answers = stream::iter(answers).buffer_unordered(BLOCK_READS_MAX);
         let mut all = Vec::new();
@@ -198,50 +212,78 @@ impl BucketIndex {
         Ok(merge_series(all))
     }
 
-    /// Label names of the selected series of all blocks.
+    /// Label names of the selected series of all blocks, without those that cannot be read.
     pub async fn label_names(
         &self,
         selection: &Selection,
     ) -> Result<BTreeSet<String>, StorageError> {
         let mut names = BTreeSet::new();
-        for listed in self.blocks_for(selection)? {
-            names.append(&mut self.block(&listed).await?.index.label_names(selection)?);
+        for listed in self.blocks_for(selection) {
+            let Some(block) = self.block(&listed).await? else { continue };
+            let answer = block.index.label_names(selection);
+            names.append(&mut self.unless_damaged(&listed, answer)?);
         }
         Ok(names)
     }
 
-    /// Values of a label of the selected series of all blocks.
+    /// Values of a label of the selected series of all blocks, without those that cannot be read.
     pub async fn label_values(
         &self,
         name: &str,
         selection: &Selection,
     ) -> Result<BTreeSet<String>, StorageError> {
         let mut values = BTreeSet::new();
-        for listed in self.blocks_for(selection)? {
-            values.append(&mut self.block(&listed).await?.index.label_values(name, selection)?);
+        for listed in self.blocks_for(selection) {
+            let Some(block) = self.block(&listed).await? else { continue };
+            let answer = block.index.label_values(name, selection);
+            values.append(&mut self.unless_damaged(&listed, answer)?);
         }
         Ok(values)
     }
 
-    fn blocks_for(&self, selection: &Selection) -> Result<Vec<Arc<Listed>>, StorageError> {
-        let state = self.state.lock();
-        if let Some((ulid, why)) = state.damaged.first_key_value() {
-            let what = format!("the block {ulid} in {}", self.bucket.name());
-            return Err(StorageError::corrupt(what, why));
-        }
-        let mut blocks = Vec::new();
-        for listed in state.blocks.values() {
-            let without_label = self.options.tenant_without_label.as_ref();
-            let tenant = listed.meta.tenant(&self.options.tenant_label, without_label)?;
+    fn blocks_for(&self, selection: &Selection) -> Vec<Arc<Listed>> {
+        let without_label = self.options.tenant_without_label.as_ref();
+        let wanted = |listed: &&Arc<Listed>| {
+            let tenant = listed.meta.tenant(&self.options.tenant_label, without_label);
             let in_time = listed.meta.overlaps(selection.start_ms, selection.end_ms);
-            if in_time && selection.takes_tenant(&tenant) {
-                blocks.push(listed.clone());
-            }
-        }
-        Ok(blocks)
+            in_time && tenant.is_ok_and(|tenant| selection.takes_tenant(&tenant))
+        };
+        self.state.lock().blocks.values().filter(wanted).cloned().collect()
     }
 
-    async fn block(&self, listed: &Listed) -> Result<Arc<BucketBlock>, StorageError> {
+    /// A block's answer; nothing, and a note, when the block cannot be read.
+    fn unless_damaged<T: Default>(
+        &self,
+        listed: &Listed,
+        answer: Result<T, StorageError>,
+    ) -> Result<T, StorageError> {
+        answer.or_else(|error| match is_damage(&error) {
+            true => {
+                self.note_damage(listed, &error);
+                Ok(T::default())
+            }
+            false => Err(error),
+        })
+    }
+
+    fn note_damage(&self, listed: &Listed, error: &StorageError) {
+        let damage = Damage::of(&listed.meta, &self.options, error);
+        self.state.lock().damaged.add(listed.meta.ulid, damage);
+    }
+
+    /// Opens a block, or finds it open; `None`, and a note, when it cannot be read.
+    async fn block(&self, listed: &Listed) -> Result<Option<Arc<BucketBlock>>, StorageError> {
+        match self.open_block(listed).await {
+            // The limit is on the block, not on the selection.
+            Err(error @ StorageError::Limit { .. }) => {
+                self.note_damage(listed, &error);
+                Ok(None)
+            }
+            opened => self.unless_damaged(listed, opened.map(Some)),
+        }
+    }
+
+    async fn open_block(&self, listed: &Listed) -> Result<Arc<BucketBlock>, StorageError> {
         let ulid = listed.meta.ulid;
         if let Some(block) = self.open.get(ulid) {
             return Ok(block);
@@ -257,7 +299,7 @@ impl BucketIndex {
 }
 
 /// Checks the listed files of a block against its meta.
-fn listed_block(meta: BlockMeta, sizes: &BTreeMap<String, u64>) -> Result<Listed, StorageError> {
+fn listed_block(meta: &BlockMeta, sizes: &BTreeMap<String, u64>) -> Result<Listed, StorageError> {
     for (name, bytes) in meta.file_bytes() {
         let found = sizes.get(name);
         if found != Some(&bytes) {
@@ -269,5 +311,5 @@ fn listed_block(meta: BlockMeta, sizes: &BTreeMap<String, u64>) -> Result<Listed
         return Err(StorageError::corrupt(format!("{}/{INDEX_FILE}", meta.ulid), "it is missing"));
     };
     let segments = (0..SEGMENTS_MAX as u32).map_while(|n| sizes.get(&segment_path(n)).copied());
-    Ok(Listed { segments: segments.collect(), meta, index_bytes })
+    Ok(Listed { segments: segments.collect(), meta: meta.clone(), index_bytes })
 }

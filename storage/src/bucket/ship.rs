@@ -11,7 +11,8 @@ use object_store::{MultipartUpload, ObjectStore, ObjectStoreExt, PutPayload};
 use ulid::Ulid;
 
 use crate::StorageError;
-use crate::block::format::{CHUNKS_DIR, INDEX_FILE};
+use crate::block::format::INDEX_FILE;
+use crate::block::verify::verify_block;
 use crate::block::{BlockMeta, META_BYTES_MAX, META_FILE, read_meta};
 
 /// Name of the marker that says that a block is to be deleted.
@@ -34,17 +35,24 @@ pub struct Uploaded {
 
 /// Uploads the block in `dir`: chunks, index, then `meta.json`, each verified by its size. What is
 /// there with the right size is not sent again, so that a broken upload is resumed by calling
-/// again. Reads the files by blocking calls of at most 16 MiB.
+/// again. Before anything is sent the whole block is read and every checksum verified, so that no
+/// damaged block is taken for a copy. Reads the files by blocking calls of at most 16 MiB.
+///
+/// # Errors
+/// `Corrupt`: the block on the disk is damaged, and nothing was sent; or the bucket keeps other
+/// sizes than were sent. `Invalid`: the block is marked for deletion in the bucket.
 pub async fn upload(
     store: &dyn ObjectStore,
     files: &dyn Files,
     dir: &Path,
 ) -> Result<Uploaded, StorageError> {
     let meta = read_meta(files, dir)?;
+    check_unmarked(store, meta.ulid).await?;
     let mut uploaded = Uploaded::default();
-    for name in block_files(files, dir)? {
+    for name in verify_block(files, dir, &meta).await? {
         send_file(store, files, dir, &name, meta.ulid, &mut uploaded).await?;
     }
+    check_unmarked(store, meta.ulid).await?;
     // A meta is small: it is always sent, so that a damaged one is replaced.
     let path = object_path(meta.ulid, META_FILE);
     let bytes = files
@@ -58,16 +66,16 @@ pub async fn upload(
     Ok(uploaded)
 }
 
-/// Names of a block's files below its directory, without `meta.json`, chunks first.
-fn block_files(files: &dyn Files, dir: &Path) -> Result<Vec<String>, StorageError> {
-    let chunks = files
-        .list(&dir.join(CHUNKS_DIR))
-        .map_err(|e| StorageError::io(format!("list {}/{CHUNKS_DIR}", dir.display()), e))?;
-    let segments = chunks.into_iter().filter(|entry| !entry.is_dir);
-    let mut names: Vec<String> =
-        segments.map(|entry| format!("{CHUNKS_DIR}/{}", entry.name)).collect();
-    names.push(INDEX_FILE.to_owned());
-    Ok(names)
+/// A block that is marked is on its way out: whoever marked it deletes what is uploaded now.
+async fn check_unmarked(store: &dyn ObjectStore, ulid: Ulid) -> Result<(), StorageError> {
+    let path = object_path(ulid, DELETION_MARK_FILE);
+    match size_of(store, &path).await? {
+        None => Ok(()),
+        Some(_) => {
+            let text = format!("the block {ulid} is marked for deletion in the bucket");
+            Err(StorageError::Invalid(text))
+        }
+    }
 }
 
 async fn send_file(

@@ -130,10 +130,10 @@ async fn partial_marked_and_deleted_blocks_are_left_out() {
 }
 
 #[tokio::test]
-async fn damage_in_the_bucket_is_an_error() {
+async fn damage_in_the_bucket_lacks_only_where_it_belongs() {
     on_each(async |bucket| {
         let store = bucket.store().as_ref();
-        let (files, blocks) = local(1);
+        let (files, blocks) = local(2);
         ship(&bucket, files.as_ref(), &blocks).await;
         let path = ObjectPath::from(format!("{}/chunks/000001", ulid(1)));
         let mut bytes = store.get(&path).await.unwrap().bytes().await.unwrap().to_vec();
@@ -141,30 +141,115 @@ async fn damage_in_the_bucket_is_an_error() {
         store.put(&path, bytes.clone().into()).await.unwrap();
         let index = BucketIndex::new(bucket.clone(), options(), CACHE_BYTES);
         index.refresh().await.unwrap();
-        let error = index.select(&everything(vec![])).await.unwrap_err();
-        assert!(matches!(error, StorageError::Corrupt { .. }), "{error}");
-        assert!(error.to_string().contains("chunks/000001"), "{error}");
+        let all = everything(vec![]);
+        let expected = blocks.block(ulid(2)).unwrap().select(&all).unwrap();
+        for _ in 0..2 {
+            assert_eq!(index.select(&all).await.unwrap(), expected);
+            assert!(index.damaged_for(&all)[0].1.contains("chunks/000001"));
+            assert!(!index.contains(ulid(1)) && index.contains(ulid(2)));
+            index.refresh().await.unwrap();
+        }
+        let other = vec![proto::Matcher::equal("tenant_id", "other")];
+        let other = Selection { tenants: other, ..all.clone() };
+        assert!(index.damaged_for(&other).is_empty());
         bytes.truncate(300);
         store.put(&path, bytes.into()).await.unwrap();
         let index = BucketIndex::new(bucket.clone(), options(), CACHE_BYTES);
         assert_eq!(index.refresh().await.unwrap().damaged, 1);
-        assert!(index.select(&everything(vec![])).await.is_err());
+        assert_eq!(index.select(&all).await.unwrap(), expected);
+        assert_eq!((index.damaged_for(&all).len(), index.damaged_for(&other).len()), (1, 0));
     })
     .await;
 }
 
 #[tokio::test]
+async fn a_block_whose_index_is_gone_or_whose_meta_is_damaged_stops_no_other() {
+    on_each(async |bucket| {
+        let store = bucket.store().as_ref();
+        let (files, blocks) = local(3);
+        ship(&bucket, files.as_ref(), &blocks).await;
+        let meta = ObjectPath::from(format!("{}/{META_FILE}", ulid(3)));
+        store.put(&meta, "{".into()).await.unwrap();
+        let index = BucketIndex::new(bucket.clone(), options(), CACHE_BYTES);
+        assert_eq!(index.refresh().await.unwrap().damaged, 1);
+        store.delete(&ObjectPath::from(format!("{}/index", ulid(1)))).await.unwrap();
+        let all = everything(vec![]);
+        let expected = blocks.block(ulid(2)).unwrap();
+        assert_eq!(index.select(&all).await.unwrap(), expected.select(&all).unwrap());
+        let values = index.label_values("instance", &all).await.unwrap();
+        assert_eq!(values, expected.label_values("instance", &all).unwrap());
+        assert_eq!(index.damaged_for(&all).len(), 2);
+        let other = vec![proto::Matcher::equal("tenant_id", "other")];
+        let damaged = index.damaged_for(&Selection { tenants: other, ..all });
+        assert!(damaged.len() == 1 && damaged[0].0 == ulid(3), "nobody knows whose it is");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_damaged_block_is_not_uploaded() {
+    let (files, blocks) = local(1);
+    let dir = blocks.path(ulid(1));
+    let flip = |path: &Path, at: u64| {
+        let file = files.open(path, journal::files::OpenMode::READ_WRITE).unwrap();
+        let mut byte = [0];
+        file.read_exact_at(&mut byte, at).unwrap();
+        file.write_all_at(&[byte[0] ^ 4], at).unwrap();
+    };
+    let store = InMemory::new();
+    for name in ["chunks/000001", "index"] {
+        let path = dir.join(name);
+        let bytes = files.read(&path).unwrap().len() as u64;
+        for at in [0, 5, 100, bytes / 2, bytes - 1] {
+            if (name, at) == ("chunks/000001", 5) {
+                continue; // padding
+            }
+            flip(&path, at);
+            let error = upload(&store, files.as_ref(), &dir).await.unwrap_err();
+            assert!(matches!(error, StorageError::Corrupt { .. }), "{name} at {at}: {error}");
+            flip(&path, at);
+        }
+    }
+    let listed = files.open(&dir.join("chunks/000002"), journal::files::OpenMode::CREATE).unwrap();
+    let error = upload(&store, files.as_ref(), &dir).await.unwrap_err().to_string();
+    assert!(error.contains("chunks/000002"), "{error}");
+    drop(listed);
+    files.remove_file(&dir.join("chunks/000002")).unwrap();
+    assert!(!is_shipped(&store, ulid(1)).await.unwrap());
+    assert_eq!(upload(&store, files.as_ref(), &dir).await.unwrap().objects, 3);
+    files.remove_file(&dir.join("chunks/000001")).unwrap();
+    assert!(upload(&store, files.as_ref(), &dir).await.is_err());
+}
+
+#[tokio::test]
+async fn nothing_is_uploaded_over_a_deletion_mark() {
+    let store = InMemory::new();
+    let (files, blocks) = local(1);
+    mark_for_deletion(&store, ulid(1), "compacted", 1_700_000_000).await.unwrap();
+    let error = upload(&store, files.as_ref(), &blocks.path(ulid(1))).await.unwrap_err();
+    assert!(matches!(error, StorageError::Invalid(_)), "{error}");
+    let index = ObjectPath::from(format!("{}/index", ulid(1)));
+    assert!(store.head(&index).await.is_err());
+}
+
+#[tokio::test]
 async fn large_files_go_up_in_parts() {
     on_each(async |bucket| {
-        let (files, blocks) = local(1);
+        let (files, blocks) = local(0);
+        let noise = |i: i64| f64::from_bits((i as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 2);
+        let chunk = |n: i64| {
+            let samples = (0..60_000).map(|i| (n * 60_000 + i, noise(n * 60_000 + i)));
+            crate::chunk::encode(samples).unwrap().unwrap()
+        };
+        let labels = proto::Labels::from_pairs([("a", "b")]).unwrap();
+        let series = vec![(labels, (0..75).map(chunk).collect())];
+        write_block(files.clone(), blocks.dir(), spec(1), series).unwrap().unwrap();
         let dir = blocks.path(ulid(1));
-        let mode = journal::files::OpenMode::CREATE;
-        let large = files.open(&dir.join("chunks/000002"), mode).unwrap();
-        large.write_all_at(&vec![7; (33 << 20) + 5], 0).unwrap();
         upload(bucket.store().as_ref(), files.as_ref(), Path::new(&dir)).await.unwrap();
-        let path = ObjectPath::from(format!("{}/chunks/000002", ulid(1)));
+        let path = ObjectPath::from(format!("{}/chunks/000001", ulid(1)));
         let bytes = bucket.store().get(&path).await.unwrap().bytes().await.unwrap();
-        assert!(bytes.len() == (33 << 20) + 5 && bytes.iter().all(|b| *b == 7));
+        assert!(bytes.len() > 32 << 20, "three parts");
+        assert!(bytes == files.read(&dir.join("chunks/000001")).unwrap());
     })
     .await;
 }
