@@ -163,8 +163,10 @@ impl Life {
         self.drop_part(id)
     }
 
-    /// Drops a part that was cut.
+    /// Drops a part that was cut. The head refuses while a later closing of the same window waits
+    /// for the disk, so that is awaited.
     pub(super) fn drop_part(&mut self, id: PartId) -> Result<()> {
+        self.commit_all()?;
         let dropped = self.node.head.drop_part(id);
         if self.answer("dropping a part", dropped)?.is_none() {
             return Ok(());
