@@ -221,6 +221,19 @@ async fn a_damaged_block_is_not_uploaded() {
     assert!(upload(&store, files.as_ref(), &dir).await.is_err());
 }
 
+#[test]
+fn calls_may_be_awaited_on_any_thread() {
+    fn assert_send<T: Send>(_: &T) {}
+    let (files, blocks) = local(0);
+    let bucket = Bucket::from_store(Arc::new(InMemory::new()), "memory");
+    let (index, all) = (BucketIndex::new(bucket.clone(), options(), 0), everything(vec![]));
+    let dir = blocks.path(ulid(1));
+    assert_send(&upload(bucket.store().as_ref(), files.as_ref(), &dir));
+    assert_send(&index.refresh());
+    assert_send(&index.select(&all));
+    assert_send(&index.label_values("a", &all));
+}
+
 #[tokio::test]
 async fn nothing_is_uploaded_over_a_deletion_mark() {
     let store = InMemory::new();
