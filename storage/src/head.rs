@@ -57,7 +57,8 @@ use state_file::HeadState;
 
 pub use append::Appended;
 pub use checkpoint::Checkpointed;
-pub use options::{HeadOptions, ReplayProgress};
+pub use metadata::MetadataAppended;
+pub use options::{FRAME_LABEL_BYTES_MAX, HeadOptions, ReplayProgress, SERIES_CLOSED_CHUNKS_MAX};
 pub use parts::PartId;
 pub use replay::ReplayStats;
 pub use stats::{HeadStats, PartitionStats, TenantStats};

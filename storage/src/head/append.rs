@@ -7,7 +7,7 @@ use proto::{Labels, SampleBatch, SeriesId, greater_value};
 
 use super::chunks::Origin;
 use super::lines::{FLAG_NEW, FLAG_PENDING};
-use super::options::{FRAME_LABEL_BYTES_MAX, FRAME_SAMPLES_MAX};
+use super::options::{FRAME_LABEL_BYTES_MAX, FRAME_SAMPLES_MAX, SERIES_CLOSED_CHUNKS_MAX};
 use super::partition::{Partition, Shared, TenantIndex};
 use super::slab::NONE;
 use super::symbols::{NameId, PairId};
@@ -25,7 +25,9 @@ pub struct Appended {
     /// samples is stored. Send them again with labels.
     pub unknown: Vec<u32>,
     /// New series that were refused because of `--head.series-max`, or because their labels have
-    /// more than [`FRAME_LABEL_BYTES_MAX`] bytes; none of their samples is stored.
+    /// more than [`FRAME_LABEL_BYTES_MAX`] bytes: none of their samples is stored. And series with
+    /// [`SERIES_CLOSED_CHUNKS_MAX`] chunks in memory: some of their samples are not stored. Send
+    /// all of them again later.
     pub over_limit: Vec<u32>,
     /// Samples whose timestamp already had another value: series index and timestamp. The greater
     /// value is kept.
@@ -236,7 +238,11 @@ impl<S: Stage> Append<'_, S> {
             return self.classify_twin(index, t, bits);
         }
         let hot = self.partition.hot.at(slot);
+        let full = hot.closed_chunks >= SERIES_CLOSED_CHUNKS_MAX && self.stage.limits_series();
         if t > hot.last_ms || hot.flags & FLAG_NEW != 0 {
+            if full {
+                return self.refuse(index);
+            }
             return self.take(slot, id, before, t, bits);
         }
         if hot.is_last(t, bits) {
@@ -244,14 +250,25 @@ impl<S: Stage> Append<'_, S> {
             return;
         }
         match self.partition.stored(slot, t) {
-            None => self.take(slot, id, before, t, bits),
             Some(stored) if stored == bits => self.out.duplicates += 1,
+            None if full => self.refuse(index),
+            None => self.take(slot, id, before, t, bits),
             Some(stored) => {
                 self.out.conflicts.push((index, t));
-                if wins(bits, stored) {
+                if wins(bits, stored) && full {
+                    self.refuse(index);
+                } else if wins(bits, stored) {
                     self.take(slot, id, before, t, bits);
                 }
             }
+        }
+    }
+
+    /// Notes that a sample of the series finds no room.
+    #[cold]
+    fn refuse(&mut self, index: u32) {
+        if self.out.over_limit.last() != Some(&index) {
+            self.out.over_limit.push(index);
         }
     }
 

@@ -6,14 +6,14 @@ use proto::{Epoch, TenantName};
 
 use super::frame::{Frame, SavedChunk, SavedSeries, WindowTable};
 use super::metadata;
-use super::options::LOCK_SLOTS_MAX;
+use super::options::{FRAME_BYTES, LOCK_SLOTS_MAX};
 use super::partition::Partition;
 use super::select::Wanted;
 use super::stage::stage_frame;
 use super::{Head, StorageError};
 
-/// Payload bytes after which a checkpoint frame ends (it ends after a whole series).
-const FRAME_BYTES: usize = 256 << 10;
+/// Series by the frame that they go into.
+type Frames = Vec<Vec<SavedSeries>>;
 
 /// A checkpoint whose frames are durable; hand it to [`Head::finish_checkpoint`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,11 +83,12 @@ impl Head {
         slots: u32,
     ) -> Result<(Position, u32), StorageError> {
         let partition = self.partition(number).lock();
-        let (saved, next) = self.save_step(&partition, slot, slots);
-        if saved.is_empty() {
-            return Ok((Position::ZERO, next));
+        let (frames, next) = self.save_step(&partition, slot, slots);
+        let mut staged = Position::ZERO;
+        for saved in frames {
+            staged = self.stage_part(number, &Frame::CheckpointSeries(saved))?;
         }
-        Ok((self.stage_part(number, &Frame::CheckpointSeries(saved))?, next))
+        Ok((staged, next))
     }
 
     fn end_checkpoint(&self, number: usize) -> Result<Position, StorageError> {
@@ -99,22 +100,28 @@ impl Head {
         stage_frame(self.journal(), number as u32, Epoch::default(), frame)
     }
 
-    /// Series from `slot` on, as many as fit one step; answers where the next one begins.
-    fn save_step(&self, partition: &Partition, slot: u32, end: u32) -> (Vec<SavedSeries>, u32) {
+    /// Series from `slot` on, as many as fit one frame, or one series in as many frames as it
+    /// takes; answers where the next one begins.
+    fn save_step(&self, partition: &Partition, slot: u32, end: u32) -> (Frames, u32) {
         let last = end.min(slot + LOCK_SLOTS_MAX as u32);
-        let (mut saved, mut bytes) = (Vec::new(), 0);
+        let (mut frames, mut bytes) = (vec![Vec::new()], 0);
         for at in slot..last {
             if bytes >= FRAME_BYTES {
-                return (saved, at);
+                return (frames, at);
             }
             if partition.hot.at(at).is_live() {
-                let series = self.save(partition, at);
-                let chunks: usize = series.chunks.iter().map(|chunk| chunk.data.len() + 40).sum();
-                bytes += chunks + series.labels.as_bytes().len() + 40;
-                saved.push(series);
+                let mut pieces = split(self.save(partition, at));
+                let rest = pieces.split_off(1);
+                bytes += pieces.iter().map(saved_bytes).sum::<usize>();
+                frames[0].append(&mut pieces);
+                if !rest.is_empty() {
+                    frames.extend(rest.into_iter().map(|piece| vec![piece]));
+                    return (frames, at + 1);
+                }
             }
         }
-        (saved, last)
+        frames.retain(|frame| !frame.is_empty());
+        (frames, last)
     }
 
     fn save(&self, partition: &Partition, slot: u32) -> SavedSeries {
@@ -131,20 +138,59 @@ impl Head {
     async fn checkpoint_metadata(&self) -> Result<Position, StorageError> {
         let tenants = self.metadata_store().lock().tenants();
         for tenant in tenants {
-            let staged = self.stage_metadata_of(&tenant)?;
-            self.journal().wait_durable(staged).await?;
+            let mut after = None;
+            while let Some((staged, last)) = self.stage_metadata_of(&tenant, after.as_deref())? {
+                self.journal().wait_durable(staged).await?;
+                after = Some(last);
+            }
         }
         let last = self.journal().last_staged();
         self.journal().wait_durable(last).await?;
         Ok(last)
     }
 
-    fn stage_metadata_of(&self, tenant: &TenantName) -> Result<Position, StorageError> {
+    /// One frame of a tenant's metadata behind a family; answers its last family.
+    fn stage_metadata_of(
+        &self,
+        tenant: &TenantName,
+        after: Option<&str>,
+    ) -> Result<Option<(Position, String)>, StorageError> {
         let store = self.metadata_store().lock();
-        let Some(batch) = store.batch_of(tenant) else { return Ok(Position::ZERO) };
+        let Some(batch) = store.batch_after(tenant, after) else { return Ok(None) };
+        let Some(last) = batch.entries.last().map(|entry| entry.family.clone()) else {
+            return Ok(None);
+        };
         let payload = metadata::encode(&batch);
-        Ok(self.journal().stage(self.metadata_stream(), batch.epoch.0, &payload)?)
+        let staged = self.journal().stage(self.metadata_stream(), batch.epoch.0, &payload)?;
+        Ok(Some((staged, last)))
     }
+}
+
+/// What a frame takes for a series, about.
+fn saved_bytes(series: &SavedSeries) -> usize {
+    let chunks: usize = series.chunks.iter().map(chunk_bytes).sum();
+    chunks + series.labels.as_bytes().len() + 40
+}
+
+fn chunk_bytes(chunk: &SavedChunk) -> usize {
+    chunk.data.len() + 40
+}
+
+/// Cuts a series with many chunks into pieces that a replay puts together again.
+fn split(series: SavedSeries) -> Vec<SavedSeries> {
+    let SavedSeries { tenant, id, labels, chunks } = series;
+    let piece = |chunks| SavedSeries { tenant: tenant.clone(), id, labels: labels.clone(), chunks };
+    let (mut pieces, mut some, mut bytes) = (Vec::new(), Vec::new(), 0);
+    for chunk in chunks {
+        if bytes >= FRAME_BYTES {
+            pieces.push(piece(std::mem::take(&mut some)));
+            bytes = 0;
+        }
+        bytes += chunk_bytes(&chunk);
+        some.push(chunk);
+    }
+    pieces.push(piece(some));
+    pieces
 }
 
 impl Partition {

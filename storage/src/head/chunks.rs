@@ -21,7 +21,7 @@ pub struct Closed {
     pub min_ms: i64,
     /// Last timestamp less the first; a chunk lies in one window.
     pub span_ms: u32,
-    /// Next older chunk of the series, or next free line.
+    /// Next chunk of the series, whose last timestamp is not greater; or next free line.
     pub next: u32,
     /// Part that the chunk belongs to.
     pub part: PartIndex,
@@ -127,7 +127,8 @@ impl Partition {
         self.link_closed(slot, line);
     }
 
-    /// Adds a closed chunk to a series.
+    /// Adds a closed chunk to a series, behind those that end later. A chunk that was the open one
+    /// ends last, as a rule, and is placed at once.
     pub(super) fn link_closed(&mut self, slot: u32, mut line: Closed) {
         let at = if self.closed_free == NONE {
             self.closed.push()
@@ -136,13 +137,28 @@ impl Partition {
             self.closed_free = self.closed.at(free).next;
             free
         };
-        let cold = self.cold.at_mut(slot);
-        line.next = std::mem::replace(&mut cold.closed, at);
+        let (mut later, mut next) = (NONE, self.cold.at(slot).closed);
+        while next != NONE && self.closed.at(next).max_ms() > line.max_ms() {
+            later = next;
+            next = self.closed.at(next).next;
+        }
+        line.next = next;
         *self.closed.at_mut(at) = line;
+        self.link_after(slot, later, at);
         self.closed_chunks += 1;
+        let hot = self.hot.at_mut(slot);
+        hot.closed_chunks = hot.closed_chunks.saturating_add(1);
     }
 
-    /// The closed chunks of a series, newest first.
+    /// Makes a line the one after `before`, or the first of the series.
+    fn link_after(&mut self, slot: u32, before: u32, line: u32) {
+        match before {
+            NONE => self.cold.at_mut(slot).closed = line,
+            before => self.closed.at_mut(before).next = line,
+        }
+    }
+
+    /// The closed chunks of a series, those that end last first.
     pub(super) fn closed_of(&self, slot: u32) -> impl Iterator<Item = &Closed> {
         let mut next = self.cold.at(slot).closed;
         std::iter::from_fn(move || {
@@ -232,7 +248,8 @@ impl Partition {
         } else if hot.tail != NONE && t >= self.cold.at(slot).min_ms && t < hot.last_ms {
             self.scan(hot.tail, hot.tail_bytes(), t, &mut offer);
         }
-        for line in self.closed_of(slot).filter(|line| line.min_ms <= t && line.max_ms() >= t) {
+        let ends_later = self.closed_of(slot).take_while(|line| line.max_ms() >= t);
+        for line in ends_later.filter(|line| line.min_ms <= t) {
             self.scan(line.data, usize::from(line.bytes), t, &mut offer);
         }
         self.side_of(slot).filter(|(_, at, _)| *at == t).for_each(|(.., bits)| offer(bits));
@@ -275,7 +292,7 @@ impl Partition {
     }
 
     fn sweep_closed(&mut self, slot: u32, tenant: u32) {
-        let (mut at, mut kept) = (self.cold.at(slot).closed, NONE);
+        let (mut at, mut kept, mut count) = (self.cold.at(slot).closed, NONE, 0u16);
         while at != NONE {
             let line = *self.closed.at(at);
             if self.parts.at(line.part).dropped {
@@ -286,17 +303,16 @@ impl Partition {
                 if hot.tail == NONE && line.max_ms() == hot.last_ms {
                     hot.flags |= FLAG_FORGOTTEN;
                 }
-                match kept {
-                    NONE => self.cold.at_mut(slot).closed = line.next,
-                    before => self.closed.at_mut(before).next = line.next,
-                }
+                self.link_after(slot, kept, line.next);
                 self.closed.at_mut(at).next = self.closed_free;
                 self.closed_free = at;
             } else {
                 kept = at;
+                count = count.saturating_add(1);
             }
             at = line.next;
         }
+        self.hot.at_mut(slot).closed_chunks = count;
     }
 }
 

@@ -50,6 +50,8 @@ pub struct Hot {
     pub side: u16,
     /// Counts the series that had this slot before.
     pub generation: u16,
+    /// Closed chunks; stays at the largest number when there are more.
+    pub closed_chunks: u16,
     /// Samples in the open chunk.
     pub samples: u8,
     /// Leading zeros of the XOR window.

@@ -24,8 +24,24 @@ pub const SIDE_SAMPLES_MAX: usize = 65_536;
 /// Slots that a reader, a sweep or a checkpoint works on under one lock hold. Few in unit tests, so
 /// that their small heads take several steps.
 pub const LOCK_SLOTS_MAX: usize = if cfg!(test) { 2 } else { 1_024 };
-/// Metric families with metadata per tenant; more are refused.
+/// Closed chunks of one series. While it has as many, its new samples are refused as a new series
+/// over the limit is; one frame's samples more may come to be there. Parts that are cut make room.
+pub const SERIES_CLOSED_CHUNKS_MAX: u16 = 4_096;
+/// Payload bytes after which a frame of a checkpoint or of metadata ends. An item that is longer
+/// makes a frame of its own.
+pub const FRAME_BYTES: usize = 256 << 10;
+/// Tenants with metadata; that of more tenants is left out.
+pub const METADATA_TENANTS_MAX: usize = 10_000;
+/// Metric families with metadata per tenant; more are left out.
 pub const METADATA_FAMILIES_MAX: usize = 20_000;
+/// Bytes of metadata per tenant; more is left out.
+pub const METADATA_BYTES_MAX: usize = 8 << 20;
+/// Bytes of a metric family's name; longer ones get no metadata.
+pub const METADATA_FAMILY_BYTES_MAX: usize = 1 << 10;
+/// Bytes of a help text; an entry with a longer one is left out.
+pub const METADATA_HELP_BYTES_MAX: usize = 4 << 10;
+/// Bytes of a unit; an entry with a longer one is left out.
+pub const METADATA_UNIT_BYTES_MAX: usize = 256;
 
 /// How to open a head.
 #[derive(Clone, Debug)]

@@ -223,7 +223,7 @@ impl Partition {
             known.unwrap_or_else(|| self.create(shared, &saved.tenant, saved.id, &saved.labels));
         for chunk in &saved.chunks {
             let part = self.parts.ensure(chunk.part, chunk.part_open, i64::MIN, position);
-            if known.is_none() {
+            if known.is_none() || self.is_behind(slot, chunk) {
                 self.restore_chunk(slot, part, chunk);
             } else {
                 self.merge_chunk(slot, part, chunk);
@@ -232,6 +232,13 @@ impl Partition {
         let tenant = self.hot.at(slot).tenant;
         let applied = std::mem::take(&mut self.scratch.applied);
         self.tenant_mut(tenant).samples += applied;
+    }
+
+    /// Whether a chunk lies behind everything that a series has, as the next piece of a series that
+    /// takes several frames does.
+    fn is_behind(&self, slot: u32, chunk: &SavedChunk) -> bool {
+        let hot = self.hot.at(slot);
+        hot.side == 0 && (hot.flags & FLAG_NEW != 0 || chunk.min_ms > hot.last_ms)
     }
 
     fn restore_chunk(&mut self, slot: u32, part: PartIndex, chunk: &SavedChunk) {

@@ -1,5 +1,6 @@
 //! Tests of the whole head over a disk in memory.
 
+mod bounds;
 mod closing;
 mod model;
 
@@ -10,10 +11,7 @@ use std::task::{Context, Poll};
 
 use journal::Position;
 use journal::files::memory::{Crash, MemoryFiles};
-use proto::record::MetadataBatch;
-use proto::{
-    Epoch, Labels, MatchOp, Matcher, MetadataEntry, MetricType, SampleBatch, SeriesId, TenantName,
-};
+use proto::{Epoch, Labels, MatchOp, Matcher, SampleBatch, SeriesId, TenantName};
 
 use super::{Head, HeadOptions};
 use crate::StorageError;
@@ -260,32 +258,6 @@ fn labels_are_answered_by_tenant_and_matchers() {
     assert_eq!(head.label_values("id", &odd).unwrap(), ["1", "3"]);
     let later = Selection { start_ms: 2, ..odd };
     assert!(head.label_values("id", &later).unwrap().is_empty());
-}
-
-#[test]
-fn metadata_is_bounded_and_survives_restarts_and_checkpoints() {
-    let files = MemoryFiles::default();
-    let head = open(&files);
-    let entry = |family: &str, help: &str| MetadataEntry {
-        family: family.into(),
-        metric_type: MetricType::Counter,
-        help: help.into(),
-        unit: String::new(),
-    };
-    let of = |entries| MetadataBatch { tenant: tenant("a"), epoch: Epoch(1), entries };
-    head.append_metadata(&of(vec![entry("m", "one"), entry("n", "x")])).unwrap();
-    head.append_metadata(&of(vec![entry("m", "two")])).unwrap();
-    let many = (0..super::options::METADATA_FAMILIES_MAX).map(|i| entry(&i.to_string(), ""));
-    let over = head.append_metadata(&of(many.collect()));
-    assert!(matches!(over, Err(StorageError::Limit { .. })));
-    let expected = vec![entry("m", "two"), entry("n", "x")];
-    commit(&head);
-    let head = open(&files);
-    assert_eq!(head.metadata(&tenant("a")), expected);
-    checkpoint(&head);
-    drop(head);
-    files.crash(Crash::Clean);
-    assert_eq!(open(&files).metadata(&tenant("a")), expected);
 }
 
 #[test]
