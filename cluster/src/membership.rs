@@ -185,6 +185,9 @@ impl Membership {
     /// Takes a beat of the leader.
     pub fn take_beat(&self, beat: &Beat) -> BeatAnswer {
         let wall_ms = self.wall_ms();
+        let is_behind = *self.raft.watch_index().borrow() < beat.applied;
+        let bare = is_behind.then(|| Beat { grant: None, ..beat.clone() });
+        let beat = bare.as_ref().unwrap_or(beat);
         BeatAnswer { term: self.lease.take(beat, Instant::now(), wall_ms), wall_ms }
     }
 

@@ -78,6 +78,9 @@ pub struct Beat {
     pub round: u64,
     /// The lease, if the leader may give one.
     pub grant: Option<Grant>,
+    /// Index of the log that the leader had applied one beat before. Who is further behind does
+    /// not know the current tables and takes no lease.
+    pub applied: u64,
 }
 
 /// A lease on the agreed state.

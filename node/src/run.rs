@@ -507,6 +507,7 @@ impl Start {
     }
 
     fn admin_edge(&self, edges: &Edges) -> AdminEdge {
+        let header = self.config.receive.tenant_header.clone();
         AdminEdge {
             cluster: edges.cluster.clone(),
             pool: edges.pool.clone(),
@@ -516,6 +517,7 @@ impl Start {
             metrics: self.metrics.clone(),
             node_name: self.config.node_name.clone(),
             hashring: self.config.hashring.clone(),
+            enforced_header: self.config.query.enforce_tenancy.then_some(header),
         }
     }
 }

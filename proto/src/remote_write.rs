@@ -185,12 +185,21 @@ fn sample_value(mut sample: &[u8]) -> Option<Value> {
 fn raw_series(series: &[u8], offset: usize) -> Result<RawSeries<'_>, WalkError> {
     let fail = |what| WalkError { what, offset };
     let mut rest = series;
-    while rest.first() == Some(&0x0a) {
-        take_field(&mut rest).ok_or(fail("a broken label"))?;
+    while let [0x0a, after @ ..] = rest {
+        rest = after;
+        take_bytes(&mut rest).ok_or(fail("a broken label"))?;
     }
     let labels = &series[..series.len() - rest.len()];
     let mut scan = rest;
     while !scan.is_empty() {
+        // A sample of a conforming sender: nothing to look at.
+        if let [0x12, length, after @ ..] = scan
+            && usize::from(*length) <= after.len()
+            && *length < 0x80
+        {
+            scan = &after[usize::from(*length)..];
+            continue;
+        }
         let (number, _) = take_field(&mut scan).ok_or(fail("a broken series"))?;
         if number == 1 {
             let labels = Cow::Owned(gather_labels(series).ok_or(fail("a broken series"))?);

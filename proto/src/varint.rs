@@ -18,8 +18,19 @@ pub fn put_varint(out: &mut Vec<u8>, value: i64) {
 
 /// Takes an unsigned varint off the front of `input`; `None` when it is cut short or longer than
 /// 64 bits. `input` is unchanged then.
-#[inline]
+#[inline(always)]
 pub fn take_uvarint(input: &mut &[u8]) -> Option<u64> {
+    // Tags, and most lengths, have one byte.
+    if let [first, rest @ ..] = *input
+        && *first < 0x80
+    {
+        *input = rest;
+        return Some(u64::from(*first));
+    }
+    take_long_uvarint(input)
+}
+
+fn take_long_uvarint(input: &mut &[u8]) -> Option<u64> {
     let mut value = 0u64;
     for (i, &byte) in input.iter().enumerate().take(10) {
         if i == 9 && byte > 1 {

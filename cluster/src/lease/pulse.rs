@@ -84,7 +84,8 @@ impl Pulse {
             let cluster_time_ms = time?;
             Some(Grant { heard_round: heard.round, cluster_time_ms, live: live.clone() })
         };
-        let beat = |id: &NodeId| Beat { term: self.term, round: self.round, grant: grant(id) };
+        let (term, round) = (self.term, self.round);
+        let beat = |id: &NodeId| Beat { term, round, grant: grant(id), applied: 0 };
         nodes.iter().map(|id| (*id, beat(id))).collect()
     }
 

@@ -31,11 +31,15 @@ pub async fn beats(membership: Arc<Membership>) {
 
 async fn lead_term(membership: &Arc<Membership>, term: u64) {
     let pulse = Arc::new(Mutex::new(new_pulse(membership, term)));
+    let mut applied = 0;
     while membership.raft.leading() == Some(term) {
+        let index = *membership.raft.watch_index().borrow();
+        let applied_before = std::mem::replace(&mut applied, index);
         let voters = membership.raft.voters();
         let beats = pulse.lock().beats(Instant::now(), &members(membership), &voters);
         let granted = beats.iter().any(|(_, beat)| beat.grant.is_some());
-        for (id, beat) in beats {
+        for (id, mut beat) in beats {
+            beat.applied = applied_before;
             send(membership, &pulse, id, beat);
         }
         wait(membership, &pulse, &voters, granted).await;

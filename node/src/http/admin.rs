@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use actix_web::{HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use cluster::{Answer, Cluster, ClusterError, ClusterState, Command, Hashring};
 use futures::future::join_all;
 use proto::rpc::TenantsRequest;
@@ -39,6 +39,8 @@ pub struct AdminEdge {
     pub node_name: String,
     /// Its ring.
     pub hashring: String,
+    /// Header of the one tenant that a caller may hear of; `None` when all may be seen.
+    pub enforced_header: Option<String>,
 }
 
 /// Mounts health, metrics and administration.
@@ -131,9 +133,19 @@ struct TenantRow {
     nodes: Vec<TenantNode>,
 }
 
-async fn tenants(edge: web::Data<AdminEdge>) -> HttpResponse {
+async fn tenants(request: HttpRequest, edge: web::Data<AdminEdge>) -> HttpResponse {
+    let only = match &edge.enforced_header {
+        None => None,
+        Some(header) => match request.headers().get(header.as_str()) {
+            Some(value) => Some(value.to_str().unwrap_or("").to_owned()),
+            None => return failed(401, &format!("the header {header} must name a tenant")),
+        },
+    };
     match edge.tenant_rows().await {
-        Ok(rows) => HttpResponse::Ok().json(rows),
+        Ok(mut rows) => {
+            rows.retain(|row| only.as_ref().is_none_or(|tenant| *tenant == row.tenant));
+            HttpResponse::Ok().json(rows)
+        }
         Err(error) => failed(503, &error),
     }
 }

@@ -77,17 +77,22 @@ pub async fn append_local(lanes: &Lanes, head: &Head, shipment: Shipment) -> Rep
         Shipment::Samples(batch) => match lanes.append(&batch).await {
             Ok(done) => {
                 let LocalOutcome { unknown, over_limit, conflicts } = done;
-                ReplicaAnswer::Durable { unknown, over_limit, conflicts }
+                ReplicaAnswer::Durable { unknown, over_limit, conflicts, refused: 0 }
             }
             Err(error) => ReplicaAnswer::Unavailable(error.to_string()),
         },
         Shipment::Metadata(batch) => {
-            let position = match head.append_metadata(&batch) {
-                Ok(position) => position,
+            let done = match head.append_metadata(&batch) {
+                Ok(done) => done,
                 Err(error) => return ReplicaAnswer::Unavailable(error.to_string()),
             };
-            match head.journal().wait_durable(position).await {
-                Ok(()) => ReplicaAnswer::all_durable(),
+            match head.journal().wait_durable(done.position).await {
+                Ok(()) => ReplicaAnswer::Durable {
+                    unknown: Vec::new(),
+                    over_limit: Vec::new(),
+                    conflicts: Vec::new(),
+                    refused: done.refused,
+                },
                 Err(error) => ReplicaAnswer::Unavailable(error.to_string()),
             }
         }
@@ -114,6 +119,7 @@ fn answer_of(response: AppendResponse) -> ReplicaAnswer {
         Ok(Verdict::Durable) => ReplicaAnswer::Durable {
             unknown: response.unknown,
             over_limit: response.over_limit,
+            refused: response.refused,
             conflicts: response.conflicts.iter().map(|c| (c.series, c.timestamp_ms)).collect(),
         },
         Ok(Verdict::StaleEpoch) => ReplicaAnswer::Stale(proto::Epoch(response.epoch)),

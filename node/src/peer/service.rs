@@ -138,10 +138,11 @@ fn unavailable(message: String) -> AppendResponse {
 
 fn response_of(answer: ReplicaAnswer) -> AppendResponse {
     match answer {
-        ReplicaAnswer::Durable { unknown, over_limit, conflicts } => AppendResponse {
+        ReplicaAnswer::Durable { unknown, over_limit, conflicts, refused } => AppendResponse {
             verdict: Verdict::Durable.into(),
             unknown,
             over_limit,
+            refused,
             conflicts: conflicts
                 .into_iter()
                 .map(|(series, timestamp_ms)| Conflict { series, timestamp_ms })

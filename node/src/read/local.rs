@@ -72,7 +72,7 @@ impl LocalHolder for StorageHolder {
 
     fn metadata(&self, tenants: &[Matcher]) -> Result<Vec<FamilyMetadata>, StorageError> {
         let mut found = Vec::new();
-        for TenantStats { tenant, .. } in self.tenant_stats()? {
+        for tenant in self.head.metadata_tenants() {
             if !tenants.iter().all(|matcher| matcher.matches(tenant.as_str())) {
                 continue;
             }

@@ -30,6 +30,8 @@ pub enum ReplicaAnswer {
         over_limit: Vec<u32>,
         /// Samples that differ from what is stored: (index of the series, timestamp).
         conflicts: Vec<(u32, i64)>,
+        /// Metric families whose metadata was not stored because of a limit.
+        refused: u64,
     },
     /// Nothing was done: the node's table of the ring has this epoch.
     Stale(Epoch),
@@ -41,7 +43,7 @@ impl ReplicaAnswer {
     /// Everything is durable, nothing was odd.
     pub fn all_durable() -> ReplicaAnswer {
         let (unknown, over_limit, conflicts) = (Vec::new(), Vec::new(), Vec::new());
-        ReplicaAnswer::Durable { unknown, over_limit, conflicts }
+        ReplicaAnswer::Durable { unknown, over_limit, conflicts, refused: 0 }
     }
 }
 
@@ -123,6 +125,7 @@ struct Landed {
     aliased: Vec<(u32, SeriesId, proto::Labels)>,
     invalid: Vec<(u32, String)>,
     over_limit: Vec<u32>,
+    refused: u64,
 }
 
 enum Trouble {
@@ -258,6 +261,7 @@ struct Round<'a> {
     outbox: mpsc::UnboundedSender<Landing>,
     conflicts: BTreeSet<(u32, i64)>,
     over_limit: BTreeSet<u32>,
+    refused: u64,
     invalid: std::collections::BTreeMap<u32, String>,
     aliased: std::collections::BTreeMap<u32, (SeriesId, proto::Labels)>,
     last: String,
@@ -275,6 +279,7 @@ impl<'a> Round<'a> {
             outbox,
             conflicts: BTreeSet::new(),
             over_limit: BTreeSet::new(),
+            refused: 0,
             invalid: Default::default(),
             aliased: Default::default(),
             last: "no answer".to_owned(),
@@ -324,6 +329,7 @@ impl<'a> Round<'a> {
                 self.conflicts.extend(landed.conflicts);
                 self.invalid.extend(landed.invalid);
                 self.over_limit.extend(landed.over_limit);
+                self.refused = self.refused.max(landed.refused);
                 let aliased = landed.aliased.into_iter();
                 self.aliased.extend(aliased.map(|(series, id, labels)| (series, (id, labels))));
                 true
@@ -361,6 +367,11 @@ impl<'a> Round<'a> {
                 format!("{labels}: another value is stored at timestamp {timestamp}")
             });
         }
+        if self.refused > 0 {
+            let count = self.refused;
+            let why = || format!("metadata of {count} metric families: the tenant has too much");
+            rejections.add(count, why);
+        }
         for (series, text) in &self.invalid {
             let samples = request.samples_of(*series as usize).0.len() as u64;
             rejections.add(samples, || text.clone());
@@ -393,17 +404,18 @@ async fn ship(
     ask: &Ask,
 ) -> Result<Landed, Trouble> {
     let ring = &flight.view.ring;
+    let mut landed = Landed::default();
     if ask.groups.contains(&0) && !flight.request.metadata.is_empty() {
-        let batch = flight.request.metadata_batch(ring.epoch);
-        durable(replicas.append(ask.node, &ring.name, Shipment::Metadata(batch)).await)?;
+        let shipment = Shipment::Metadata(flight.request.metadata_batch(ring.epoch));
+        landed.refused = durable(replicas.append(ask.node, &ring.name, shipment).await)?.refused;
     }
     let wanted: Vec<u32> = ask.groups.iter().flat_map(|g| &series[*g]).copied().collect();
     if wanted.is_empty() {
-        return Ok(Landed::default());
+        return Ok(landed);
     }
     let batch = flight.request.batch(&wanted, ring.epoch);
     let parts = durable(replicas.append(ask.node, &ring.name, Shipment::Samples(batch)).await)?;
-    let mut landed = Landed { conflicts: at(&wanted, parts.conflicts), ..Landed::default() };
+    landed.conflicts = at(&wanted, parts.conflicts);
     if !parts.unknown.is_empty() {
         introduce(replicas, flight, ask.node, &wanted, &parts.unknown, &mut landed).await?;
     }
@@ -455,12 +467,13 @@ struct DurableParts {
     unknown: Vec<u32>,
     over_limit: Vec<u32>,
     conflicts: Vec<(u32, i64)>,
+    refused: u64,
 }
 
 fn durable(answer: ReplicaAnswer) -> Result<DurableParts, Trouble> {
     match answer {
-        ReplicaAnswer::Durable { unknown, over_limit, conflicts } => {
-            Ok(DurableParts { unknown, over_limit, conflicts })
+        ReplicaAnswer::Durable { unknown, over_limit, conflicts, refused } => {
+            Ok(DurableParts { unknown, over_limit, conflicts, refused })
         }
         ReplicaAnswer::Stale(epoch) => Err(Trouble::Stale(epoch)),
         ReplicaAnswer::Unavailable(text) => Err(Trouble::Unavailable(text)),

@@ -155,6 +155,11 @@ impl Head {
         Ok(MetadataAppended { position: self.journal().last_staged(), refused })
     }
 
+    /// Tenants with metadata, by name.
+    pub fn metadata_tenants(&self) -> Vec<TenantName> {
+        self.metadata_store().lock().tenants.keys().cloned().collect()
+    }
+
     /// Metadata of a tenant's metric families, by name.
     pub fn metadata(&self, tenant: &TenantName) -> Vec<MetadataEntry> {
         let metadata = self.metadata_store().lock();

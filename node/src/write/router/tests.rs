@@ -47,7 +47,7 @@ impl Scripted {
                 }
             }
         }
-        ReplicaAnswer::Durable { unknown, over_limit: Vec::new(), conflicts }
+        ReplicaAnswer::Durable { unknown, over_limit: Vec::new(), conflicts, refused: 0 }
     }
 
     fn samples_on(&self, node: u64) -> usize {
