@@ -96,8 +96,9 @@ impl Fanout {
         let holder = self.sources.local.clone();
         let blocking = holder.blocking();
         let asked = run_on(&blocking, move || {
-            let authority = holder.authority();
-            work(&*holder).map(|found| (found, authority))
+            let before = holder.authority();
+            let found = work(&*holder)?;
+            Ok((found, before.and(holder.authority())))
         });
         let found = asked.await;
         found.unwrap_or_else(|| Err(gone()))

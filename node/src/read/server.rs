@@ -96,8 +96,9 @@ async fn local<T: Send + 'static>(
 ) -> Result<(T, Authority), Status> {
     let blocking = holder.blocking();
     let asked = run_on(&blocking, move || {
-        let authority = holder.authority();
-        work(&*holder).map(|found| (found, authority))
+        let before = holder.authority();
+        let found = work(&*holder)?;
+        Ok((found, before.and(holder.authority())))
     });
     let found = asked.await.ok_or_else(|| Status::internal("the read ended without an answer"))?;
     found.map_err(status_of)

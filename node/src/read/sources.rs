@@ -24,6 +24,11 @@ impl Authority {
         Authority { complete: true, reason: String::new() }
     }
 
+    /// Of both: complete only if both are.
+    pub fn and(self, other: Authority) -> Authority {
+        if self.complete { other } else { self }
+    }
+
     /// Of a holder that may lack something.
     pub fn partial(reason: impl Into<String>) -> Authority {
         Authority { complete: false, reason: reason.into() }
@@ -56,7 +61,8 @@ pub trait LocalHolder: Send + Sync {
     fn metadata(&self, tenants: &[Matcher]) -> Result<Vec<FamilyMetadata>, StorageError>;
     /// Series and samples of each tenant.
     fn tenant_stats(&self) -> Result<Vec<TenantStats>, StorageError>;
-    /// Whether the answers count. Asked before the data is.
+    /// Whether the answers count. Asked before the data is, and again after: damage may be found
+    /// while reading.
     fn authority(&self) -> Authority;
     /// Where the calls above are made.
     fn blocking(&self) -> Blocking;

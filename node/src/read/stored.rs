@@ -26,8 +26,16 @@ impl StoredBlocks {
         StoredBlocks { index, doubt }
     }
 
-    fn authority(&self) -> Authority {
+    fn doubted(&self) -> Authority {
         (self.doubt)().map_or_else(Authority::complete, Authority::partial)
+    }
+
+    /// To be asked after the data: damage is found while reading.
+    fn undamaged(&self, selection: &Selection) -> Authority {
+        match self.index.damaged_for(selection).first() {
+            Some((ulid, why)) => Authority::partial(format!("block {ulid} is damaged: {why}")),
+            None => Authority::complete(),
+        }
     }
 }
 
@@ -37,8 +45,9 @@ impl BucketHolder for StoredBlocks {
         &self,
         selection: &Selection,
     ) -> Result<(Vec<SeriesChunks>, Authority), ReadError> {
-        let authority = self.authority();
-        Ok((self.index.select(selection).await?, authority))
+        let doubted = self.doubted();
+        let series = self.index.select(selection).await?;
+        Ok((series, doubted.and(self.undamaged(selection))))
     }
 
     async fn labels(
@@ -46,11 +55,11 @@ impl BucketHolder for StoredBlocks {
         name: &str,
         selection: &Selection,
     ) -> Result<(BTreeSet<String>, Authority), ReadError> {
-        let authority = self.authority();
+        let doubted = self.doubted();
         let found = match name {
             "" => self.index.label_names(selection).await?,
             name => self.index.label_values(name, selection).await?,
         };
-        Ok((found, authority))
+        Ok((found, doubted.and(self.undamaged(selection))))
     }
 }

@@ -6,7 +6,7 @@
 
 use journal::{FrameRef, Position};
 use proto::record::Record;
-use proto::{SampleBatch, SeriesId, TenantName};
+use proto::{SampleBatch, SeriesId, TenantName, greater_value, same_value};
 
 use super::chunks::{Closed, Origin};
 use super::frame::{Frame, SavedChunk, SavedSeries, WindowTable};
@@ -287,7 +287,9 @@ impl Partition {
         let Ok(samples) = ChunkIter::new(ENCODING_XOR, &chunk.data) else { return };
         let origin = Origin { position: self.parts.at(part).first_position, now_ms: i64::MIN };
         for (t, value) in samples.flatten() {
-            if self.stored(slot, t) == Some(value.to_bits()) {
+            // A copy, or the loser of a conflict whose winner is here: neither is stored again.
+            let stored = self.stored(slot, t).map(f64::from_bits);
+            if stored.is_some_and(|stored| same_value(greater_value(stored, value), stored)) {
                 continue;
             }
             let hot = self.hot.at(slot);
