@@ -6,15 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
-use actix_web::middleware::Compress;
-use actix_web::{App, HttpServer, web};
 use cluster::kv::SledStore;
 use cluster::{Cluster, ClusterDeps, ClusterOptions, Timings};
 use proto::rpc::peer_server::PeerServer;
 use ractor::{Actor, ActorRef};
 use storage::cut::CutPolicy;
 use storage::head::{Head, HeadOptions, ReplayProgress};
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 
 use crate::actors::compaction::Times;
 use crate::actors::root::{Root, Services};
@@ -22,35 +20,22 @@ use crate::blocks::Blocks;
 use crate::config::NodeConfig;
 use crate::env::{Env, run_blocking};
 use crate::error::NodeError;
-use crate::http::admin::AdminEdge;
-use crate::http::query_api::{QueryApi, QueryParts};
-use crate::http::receive::WriteEdge;
-use crate::http::starting::run as run_server;
-use crate::http::{admin, assets, query_api, receive, starting};
+use crate::http::starting;
 use crate::metrics::Metrics;
 use crate::peer::pool::{MESSAGE_BYTES_MAX, Pool};
-use crate::peer::replicas::ClusterReplicas;
 use crate::peer::service::{PeerParts, PeerService};
+use crate::read::Blocking;
 use crate::read::local::StorageHolder;
-use crate::read::peers::PeerHolders;
-use crate::read::sources::{ClusterViews, LocalHolder};
-use crate::read::stored::StoredBlocks;
-use crate::read::{Blocking, Sources};
+use crate::read::sources::LocalHolder;
 use crate::readiness::Readiness;
-use crate::write::BUDGET_UNIT_BYTES;
-use crate::write::alias::Aliases;
 use crate::write::lanes::{LaneReader, Lanes, run_lane};
-use crate::write::membership::ClusterRouting;
-use crate::write::router::{Router, RouterOptions};
 
-/// HTTP workers of the query and admin edge.
-const ADMIN_WORKERS: usize = 2;
-/// Most bytes of series that one query may gather.
-const QUERY_BYTES_MAX: u64 = 1 << 30;
+mod edges;
+
+use edges::Edges;
+
 /// Samples of a late part that make it due at once.
 const LATE_SAMPLES_MAX: u64 = 10_000_000;
-/// A call to a peer takes at most this share of a request's time.
-const PEER_CALL_SHARE: f64 = 0.9;
 
 /// A running node.
 pub struct Node {
@@ -401,139 +386,9 @@ impl Start {
             fatal,
         }
     }
-
-    fn serve_http(&self, edges: &Edges) -> Result<Vec<ServerHandle>, NodeError> {
-        let query = web::Data::new(self.query_api(edges));
-        let admin_edge = web::Data::new(self.admin_edge(edges));
-        let http = HttpServer::new(move || {
-            App::new()
-                .wrap(Compress::default())
-                .app_data(query.clone())
-                .app_data(admin_edge.clone())
-                .configure(admin::configure)
-                .configure(assets::configure)
-                .configure(query_api::configure)
-        })
-        .workers(ADMIN_WORKERS)
-        .disable_signals();
-        let failed = |error: std::io::Error| NodeError::Internal(error.to_string());
-        let http = http.listen(clone(&self.listeners.http)?).map_err(failed)?;
-        let mut servers = vec![run_server(http.run())?];
-        if let Some(edge) = self.write_edge(edges) {
-            let edge = web::Data::new(edge);
-            let server = HttpServer::new(move || {
-                App::new().app_data(edge.clone()).configure(receive::configure)
-            })
-            .disable_signals();
-            let server = server.listen(clone(&self.listeners.write)?).map_err(failed)?;
-            servers.push(run_server(server.run())?);
-        }
-        Ok(servers)
-    }
-
-    fn write_edge(&self, edges: &Edges) -> Option<WriteEdge> {
-        edges.lanes.as_ref()?;
-        let receive = &self.config.receive;
-        let routing = Arc::new(ClusterRouting::new(
-            edges.cluster.clone(),
-            millis(receive.accept_age),
-            millis(receive.accept_ahead),
-        ));
-        let replicas = Arc::new(ClusterReplicas {
-            own: edges.cluster.node_id(),
-            lanes: edges.lanes.clone(),
-            head: edges.head.clone(),
-            pool: edges.pool.clone(),
-            deadline: receive.request_timeout.mul_f64(PEER_CALL_SHARE),
-            metrics: self.metrics.clone(),
-        });
-        let aliases = Arc::new(Aliases::default());
-        let options = RouterOptions {
-            fallback_after: receive.fallback_after,
-            request_timeout: receive.request_timeout,
-        };
-        let handle = tokio::runtime::Handle::current();
-        let router = Router::new(routing.clone(), replicas, aliases.clone(), options, handle);
-        Some(WriteEdge {
-            router,
-            routing,
-            aliases,
-            tenant_header: receive.tenant_header.clone(),
-            default_tenant: receive.default_tenant.clone(),
-            request_bytes_max: receive.request_bytes_max as usize,
-            decoded_bytes_max: receive.decoded_bytes_max as usize,
-            budget: Arc::new(Semaphore::new(
-                receive.inflight_bytes_max as usize / BUDGET_UNIT_BYTES,
-            )),
-            readiness: self.readiness.clone(),
-            metrics: self.metrics.clone(),
-        })
-    }
-
-    fn query_api(&self, edges: &Edges) -> QueryApi {
-        let query = &self.config.query;
-        QueryApi::new(QueryParts {
-            sources: self.sources(edges),
-            clock: self.env.clock.clone(),
-            blocking: edges.blocking.clone(),
-            tenant_label: self.config.receive.tenant_label.clone(),
-            tenant_header: self.config.receive.tenant_header.clone(),
-            enforce_tenancy: query.enforce_tenancy,
-            replica_labels: query.replica_labels.clone(),
-            partial_response: query.partial_response,
-            timeout: query.timeout,
-            lookback: query.lookback,
-            samples_max: usize::try_from(query.samples_max).unwrap_or(usize::MAX),
-            bytes_max: QUERY_BYTES_MAX,
-            concurrent_max: query.concurrent_max,
-        })
-    }
-
-    fn sources(&self, edges: &Edges) -> Sources {
-        let (dialer, speaker) = (edges.pool.clone(), edges.pool.clone());
-        let remote =
-            PeerHolders::new(move |node| dialer.client(node), move |node| speaker.header(node));
-        let blocks = edges.blocks.clone();
-        let doubt = Box::new(move || blocks.doubt());
-        // Whoever answers queries reads the bucket, whatever its roles: without it an answer
-        // could not be complete.
-        let bucket = Arc::new(StoredBlocks::new(edges.blocks.bucket().clone(), doubt));
-        Sources {
-            local: edges.holder.clone(),
-            remote: Arc::new(remote),
-            bucket: Some(bucket),
-            views: Arc::new(ClusterViews(edges.cluster.clone())),
-        }
-    }
-
-    fn admin_edge(&self, edges: &Edges) -> AdminEdge {
-        let header = self.config.receive.tenant_header.clone();
-        AdminEdge {
-            cluster: edges.cluster.clone(),
-            pool: edges.pool.clone(),
-            holder: edges.holder.clone(),
-            head: edges.head.clone(),
-            readiness: self.readiness.clone(),
-            metrics: self.metrics.clone(),
-            node_name: self.config.node_name.clone(),
-            hashring: self.config.hashring.clone(),
-            enforced_header: self.config.query.enforce_tenancy.then_some(header),
-        }
-    }
 }
 
 type GrpcEdge = (oneshot::Sender<()>, tokio::task::JoinHandle<Result<(), tonic::transport::Error>>);
-
-/// What the HTTP edges are made of.
-struct Edges {
-    cluster: Cluster,
-    head: Arc<Head>,
-    blocks: Arc<Blocks>,
-    lanes: Option<Lanes>,
-    holder: Arc<dyn LocalHolder>,
-    pool: Arc<Pool>,
-    blocking: Blocking,
-}
 
 /// The address told to others; port 0 stands for the port that the listener got.
 fn advertised(address: &str, grpc: SocketAddr) -> String {
