@@ -15,6 +15,7 @@ use storage::bucket::{BucketIndex, LocalBlock, deletable, is_shipped, upload};
 use storage::cut::{CutTarget, cut_part};
 use storage::head::{Head, PartId};
 use storage::objstore::{Bucket, ObjstoreConfig};
+use tokio::time::{Duration, Instant};
 use ulid::Ulid;
 
 use crate::config::{BucketConfig, NodeConfig};
@@ -22,6 +23,8 @@ use crate::env::{Env, run_blocking};
 use crate::error::NodeError;
 use crate::metrics::{Metrics, ResultLabels};
 
+/// A list of the bucket that is older than this vouches for nothing.
+const LIST_AGE_MAX: Duration = Duration::from_secs(300);
 /// Folder of the local blocks within the data directory.
 const BLOCKS_DIRECTORY: &str = "blocks";
 
@@ -39,6 +42,8 @@ pub struct Blocks {
     shipped: Mutex<BTreeSet<Ulid>>,
     /// Why the list of the bucket's blocks may lack something.
     doubt: Mutex<Option<String>>,
+    /// When the bucket was last listed.
+    listed: Mutex<Instant>,
 }
 
 impl Blocks {
@@ -74,6 +79,7 @@ impl Blocks {
             random: Mutex::new(StdRng::seed_from_u64(env.seed ^ 0x756c_6964)),
             shipped: Mutex::default(),
             doubt: Mutex::new(Some("it was not listed yet".to_owned())),
+            listed: Mutex::new(Instant::now()),
         });
         blocks.refresh().await;
         Ok(blocks)
@@ -156,8 +162,10 @@ impl Blocks {
     }
 
     async fn refresh(&self) {
+        let began = Instant::now();
         let doubt = match self.bucket.refresh().await {
             Ok(report) => {
+                *self.listed.lock() = began;
                 if report.added + report.removed > 0 {
                     tracing::info!(blocks = report.blocks, added = report.added, "bucket listed");
                 }
@@ -173,7 +181,9 @@ impl Blocks {
 
     /// Why the list of the bucket's blocks may lack something, if it may.
     pub fn doubt(&self) -> Option<String> {
-        self.doubt.lock().clone()
+        let age = self.listed.lock().elapsed();
+        let old = || format!("it was last listed {} s ago", age.as_secs());
+        self.doubt.lock().clone().or_else(|| (age > LIST_AGE_MAX).then(old))
     }
 
     /// Removes local blocks that are older than the retention, whole in the bucket, and served

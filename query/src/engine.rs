@@ -7,7 +7,7 @@ use futures::future::try_join_all;
 use crate::dictionary::Dictionary;
 use crate::error::QueryError;
 use crate::eval;
-use crate::plan::{EngineOptions, Plan, QueryTimes};
+use crate::plan::{EngineOptions, Plan, QueryTimes, SELECTORS_MAX};
 use crate::queryable::{Queryable, SeriesSet};
 use crate::result::QueryResult;
 
@@ -34,7 +34,13 @@ impl Engine {
 
     /// Understands a query.
     pub fn prepare(&self, query: &str, times: QueryTimes) -> Result<Plan, QueryError> {
-        Plan::new(query, times, self.options)
+        let plan = Plan::new(query, times, self.options)?;
+        if plan.requests().len() > SELECTORS_MAX {
+            return Err(QueryError::Limit(format!(
+                "the query has more than {SELECTORS_MAX} different selectors"
+            )));
+        }
+        Ok(plan)
     }
 }
 

@@ -8,6 +8,9 @@ use crate::error::QueryError;
 use crate::queryable::SelectRequest;
 use crate::syntax::{At, Expr, ExprKind, Selector, TimeShift, Type, parse, resolve};
 
+/// Most different selectors of a query: each is a question to every holder.
+pub const SELECTORS_MAX: usize = 256;
+
 /// Times of evaluation: `start`, then every `step`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Grid {
@@ -160,6 +163,10 @@ impl Plan {
                 && other.matchers == request.matchers
         };
         let index = self.requests.iter().position(same).unwrap_or_else(|| {
+            // One more than allowed is kept, so that the plan is refused.
+            if self.requests.len() > SELECTORS_MAX {
+                return SELECTORS_MAX;
+            }
             self.requests.push(request);
             self.requests.len() - 1
         });

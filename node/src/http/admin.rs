@@ -89,7 +89,9 @@ struct RingNode {
 async fn ring(edge: web::Data<AdminEdge>) -> HttpResponse {
     let state = edge.cluster.state();
     let live = edge.cluster.lease().live();
-    let rings: Vec<_> = state.hashrings.values().map(|r| ring_json(&state, r, &live)).collect();
+    let names = edge.enforced_header.is_none();
+    let ring = |ring: &Hashring| ring_json(&state, ring, &live, names);
+    let rings: Vec<_> = state.hashrings.values().map(ring).collect();
     HttpResponse::Ok().json(json!({ "hashrings": rings }))
 }
 
@@ -97,6 +99,7 @@ fn ring_json(
     state: &ClusterState,
     ring: &Hashring,
     live: &std::collections::BTreeSet<NodeId>,
+    names_tenants: bool,
 ) -> serde_json::Value {
     let nodes: Vec<RingNode> = ring
         .nodes
@@ -113,7 +116,7 @@ fn ring_json(
         "name": ring.name,
         "epoch": ring.epoch.0,
         "replication_factor": ring.replication_factor,
-        "tenants": state.hard_tenants(&ring.name),
+        "tenants": if names_tenants { state.hard_tenants(&ring.name) } else { Vec::new() },
         "nodes": nodes,
         "shards": shards,
     })
@@ -155,6 +158,9 @@ async fn route_tenant(
     path: web::Path<String>,
     query: web::Query<BTreeMap<String, String>>,
 ) -> HttpResponse {
+    if edge.enforced_header.is_some() {
+        return failed(403, "tenants cannot be routed here: --query.enforce-tenancy is on");
+    }
     let tenant = match TenantName::new(&path) {
         Ok(tenant) => tenant,
         Err(error) => return failed(400, &error.to_string()),

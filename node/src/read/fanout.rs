@@ -85,6 +85,8 @@ impl Fanout {
             let until = self.deadline_of(&view, node);
             asked.push(within(Source::Node(node), until, remote(node)));
         }
+        // A bucket that hangs is flagged; it must not take the time of the answer.
+        let until = self.half_of_the_time();
         asked.extend(bucket.map(|asked| within(Source::Bucket, until, asked)));
         self.conclude(join_all(asked).await)
     }
@@ -107,10 +109,14 @@ impl Fanout {
     /// Half of the time that is left, so that the rest can still be answered; a moment only for
     /// nodes that are known to be down.
     fn deadline_of(&self, view: &ReadView, node: NodeId) -> Instant {
-        let now = Instant::now();
-        let half = self.deadline.saturating_duration_since(now) / 2;
+        let half = self.half_of_the_time();
         let is_down = view.is_lease_valid && !view.live.contains(&node);
-        now + if is_down { half.min(DOWN_NODE_DEADLINE) } else { half }
+        if is_down { half.min(Instant::now() + DOWN_NODE_DEADLINE) } else { half }
+    }
+
+    fn half_of_the_time(&self) -> Instant {
+        let now = Instant::now();
+        now + self.deadline.saturating_duration_since(now) / 2
     }
 
     fn conclude<T>(&self, replies: Vec<(Source, Reply<T>)>) -> Result<Answer<T>, ReadError> {

@@ -186,3 +186,28 @@ fn a_source_that_fails_fails_the_query() {
     assert_eq!(error.to_string(), "expanding series: node b does not answer");
     assert_eq!(error.http_status(), 503);
 }
+
+#[test]
+fn labels_that_double_at_every_level_hit_a_limit() {
+    let start = r#"label_replace(vector(1), "a", "xxxxxxxx", "", "")"#.to_owned();
+    let nested = |inner: String, _| format!(r#"label_join({inner}, "a", "", "a", "a")"#);
+    let error = answer(&(0..40).fold(start, nested), QueryTimes::Instant(0)).unwrap_err();
+    assert!(matches!(&error, QueryError::Limit(text) if text.contains("65536")), "{error}");
+    let template = r#"label_replace(vector(1), "a", "TEMPLATE", "", "(.*)")"#;
+    let wide = template.replace("TEMPLATE", &"x".repeat(70_000));
+    assert!(matches!(answer(&wide, QueryTimes::Instant(0)), Err(QueryError::Limit(_))));
+}
+
+#[test]
+fn a_query_has_a_limit_of_different_selectors() {
+    let sum = |count: usize| (0..count).map(|n| format!("m{n}")).collect::<Vec<_>>().join(" or ");
+    let text = format!("sum({}) or sum({})", sum(100), sum(100));
+    assert!(Engine::default().prepare(&text, QueryTimes::Instant(0)).is_ok());
+    let pairs = |from: usize| {
+        let names: Vec<String> = (from..from + 100).map(|n| format!("m{n}")).collect();
+        format!("sum({})", names.join(" or "))
+    };
+    let many = [pairs(0), pairs(100), pairs(200)].join(" or ");
+    let error = Engine::default().prepare(&many, QueryTimes::Instant(0)).unwrap_err();
+    assert!(error.to_string().contains("256 different selectors"), "{error}");
+}

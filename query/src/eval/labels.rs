@@ -64,7 +64,7 @@ impl Run<'_> {
             let change = match replaced.get(&from) {
                 Some(change) => *change,
                 None => {
-                    let change = run.replacement(&regex, from, replacement, target);
+                    let change = run.replacement(&regex, from, replacement, target)?;
                     replaced.insert(from, change);
                     change
                 }
@@ -83,13 +83,16 @@ impl Run<'_> {
         from: Option<PairId>,
         replacement: &str,
         target: NameId,
-    ) -> Option<Option<PairId>> {
+    ) -> Result<Option<Option<PairId>>, QueryError> {
         let value = from.map_or("", |pair| self.names.value(pair));
-        let captures = regex.captures(value)?;
+        let Some(captures) = regex.captures(value) else { return Ok(None) };
+        // Each reference brings at most the whole value.
+        let references = replacement.bytes().filter(|byte| *byte == b'$').count();
+        bounded("label_replace", replacement.len() + references * value.len())?;
         let mut text = String::new();
         captures.expand(replacement, &mut text);
         drop(captures);
-        Some((!text.is_empty()).then(|| self.names.intern_value(target, &text)))
+        Ok(Some((!text.is_empty()).then(|| self.names.intern_value(target, &text))))
     }
 
     /// label_join(v, destination, separator, source, …).
@@ -115,16 +118,30 @@ impl Run<'_> {
         let target = self.names.intern_name(destination);
         let names_metric = destination == proto::labels::METRIC_NAME;
         self.stream(&args[0], grid, &mut |run, row| {
-            let values = sources.iter().map(|name| {
+            let value = |name: &NameId| {
                 run.pair_of(row.labels, *name).map_or("", |pair| run.names.value(pair))
-            });
-            let text = values.collect::<Vec<_>>().join(separator);
+            };
+            let bytes: usize = sources.iter().map(|name| value(name).len() + separator.len()).sum();
+            bounded("label_join", bytes)?;
+            let text = sources.iter().map(value).collect::<Vec<_>>().join(separator);
             let pair = (!text.is_empty()).then(|| run.names.intern_value(target, &text));
             let labels = with_label(run, row.labels, target, pair);
             let drop_name = row.drop_name && !names_metric;
             sink(run, Row { labels: &labels, drop_name, values: row.values })
         })
     }
+}
+
+/// Refuses a label value that would be longer than a stored one may be: nested calls could double
+/// it at every level.
+fn bounded(function: &str, bytes: usize) -> Result<(), QueryError> {
+    let limit = proto::labels::LABEL_VALUE_BYTES_MAX;
+    if bytes <= limit {
+        return Ok(());
+    }
+    Err(QueryError::Limit(format!(
+        "{function}() would make a label value of up to {bytes} bytes; at most {limit} are allowed"
+    )))
 }
 
 fn anchored(pattern: &str) -> Result<Regex, QueryError> {
