@@ -19,7 +19,7 @@ use tokio::time::{Duration, Instant};
 use ulid::Ulid;
 
 use crate::config::{BucketConfig, NodeConfig};
-use crate::env::{Env, run_blocking};
+use crate::env::{Env, Threads, run_blocking};
 use crate::error::NodeError;
 use crate::metrics::{Metrics, ResultLabels};
 
@@ -31,6 +31,7 @@ const BLOCKS_DIRECTORY: &str = "blocks";
 /// Local blocks and bucket of a node.
 pub struct Blocks {
     files: Arc<dyn Files>,
+    threads: Arc<dyn Threads>,
     cluster: Cluster,
     local: Arc<LocalBlocks>,
     bucket: Arc<BucketIndex>,
@@ -70,6 +71,7 @@ impl Blocks {
         let cache_bytes = usize::try_from(config.store.cache_bytes).unwrap_or(usize::MAX);
         let blocks = Arc::new(Blocks {
             files: env.files.clone(),
+            threads: env.threads.clone(),
             cluster: cluster.clone(),
             local: Arc::new(local),
             bucket: Arc::new(BucketIndex::new(bucket, read, cache_bytes)),
@@ -95,12 +97,24 @@ impl Blocks {
         &self.bucket
     }
 
-    /// Cuts a part of the head into local blocks and drops it from the head. Blocks on the disk,
-    /// and on the journal's driver: a part is cut only once its closing is durable, else a crash
-    /// could open it again. Answers how many blocks the part has.
-    pub fn cut(&self, head: &Head, part: PartId, now_ms: i64) -> Result<usize, StorageError> {
-        let closed = head.close_part(part)?;
-        futures::executor::block_on(head.journal().wait_durable(closed))?;
+    /// Cuts a part of the head into local blocks and drops it from the head. A part is cut only
+    /// once its closing is durable, else a crash could open it again. Answers how many blocks the
+    /// part has.
+    pub async fn cut(
+        self: &Arc<Self>,
+        head: &Arc<Head>,
+        part: PartId,
+        now_ms: i64,
+    ) -> Result<usize, NodeError> {
+        let closing = head.clone();
+        let closed = run_blocking(&*self.threads, move || closing.close_part(part)).await??;
+        head.journal().wait_durable(closed).await.map_err(StorageError::from)?;
+        let (blocks, head) = (self.clone(), head.clone());
+        let cut = move || blocks.cut_closed(&head, part, now_ms);
+        Ok(run_blocking(&*self.threads, cut).await??)
+    }
+
+    fn cut_closed(&self, head: &Head, part: PartId, now_ms: i64) -> Result<usize, StorageError> {
         let state = self.cluster.state();
         let epoch = state.hashrings.get(&self.hashring).map_or(Epoch(0), |ring| ring.epoch);
         let mut draw_ulid = || self.draw_ulid(now_ms);

@@ -1,34 +1,64 @@
 //! The seams: everything that differs between production and simulation, in one value.
 
+use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 
-use cluster::{ClusterError, Dial, WallClock};
-use journal::files::{Files, OsFiles};
+use async_trait::async_trait;
+use cluster::kv::KeyValue;
+use cluster::{Dial, WallClock};
+use futures::future::BoxFuture;
+use journal::files::Files;
 use object_store::ObjectStore;
-use tonic::transport::{Channel, Endpoint};
 
 use crate::NodeError;
+use crate::http::serving::HttpListener;
+
+mod connection;
+mod os;
+
+pub use connection::{Connection, GrpcListener, Incoming, Socket};
+pub use os::{SystemClock, wall_clock_ms};
 
 /// A computation that may block.
 pub type Blocking = Box<dyn FnOnce() + Send>;
 
 /// Where threads come from, and where blocking work goes.
 pub trait Threads: Send + Sync {
-    /// Starts a thread that lives as long as the node.
-    fn spawn(&self, name: &str, work: Blocking) -> std::io::Result<()>;
+    /// Runs work on a thread of its own (under simulation: a task) for as long as the node lives.
+    /// The work may block between its awaits.
+    fn spawn(&self, name: &str, work: BoxFuture<'static, ()>) -> std::io::Result<()>;
     /// Runs work that blocks for a while.
     fn block(&self, work: Blocking);
+    /// How many threads can run at once.
+    fn cores(&self) -> usize;
 }
+
+/// Where a node listens.
+#[async_trait]
+pub trait Listen: Send + Sync {
+    /// Listens for calls of other nodes.
+    async fn grpc(&self, address: SocketAddr) -> std::io::Result<GrpcListener>;
+    /// Listens for HTTP.
+    async fn http(&self, address: SocketAddr) -> std::io::Result<Arc<dyn HttpListener>>;
+}
+
+/// Opens the key-value store of a directory.
+pub type OpenKeyValue = Arc<dyn Fn(&Path) -> std::io::Result<Arc<dyn KeyValue>> + Send + Sync>;
 
 /// The outside world of a node.
 #[derive(Clone)]
 pub struct Env {
     /// The disk.
     pub files: Arc<dyn Files>,
+    /// The key-value store for metadata that can be rebuilt.
+    pub key_value: OpenKeyValue,
     /// The wall clock.
     pub clock: Arc<dyn WallClock>,
     /// How other nodes are reached.
     pub dial: Arc<dyn Dial>,
+    /// How this node is reached.
+    pub listen: Arc<dyn Listen>,
     /// The bucket; `None` builds it from the configuration.
     pub bucket: Option<Arc<dyn ObjectStore>>,
     /// Threads and blocking work.
@@ -40,56 +70,7 @@ pub struct Env {
 impl Env {
     /// Production: real disk, clock, sockets, threads, and a seed from the operating system.
     pub fn production() -> Result<Env, NodeError> {
-        let handle = tokio::runtime::Handle::try_current()
-            .map_err(|error| NodeError::Internal(error.to_string()))?;
-        Ok(Env {
-            files: Arc::new(OsFiles),
-            clock: Arc::new(SystemClock),
-            dial: Arc::new(TcpDial),
-            bucket: None,
-            threads: Arc::new(OsThreads { handle }),
-            seed: rand::random(),
-        })
-    }
-}
-
-/// The system's wall clock.
-#[derive(Debug)]
-pub struct SystemClock;
-
-impl WallClock for SystemClock {
-    fn now_ms(&self) -> i64 {
-        wall_clock_ms()
-    }
-}
-
-/// Milliseconds since 1970 by the system's clock.
-#[allow(clippy::disallowed_methods, reason = "the one place that reads the wall clock")]
-pub fn wall_clock_ms() -> i64 {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    since.map_or(0, |d| i64::try_from(d.as_millis()).unwrap_or(i64::MAX))
-}
-
-/// Connections over TCP, made when they are first used.
-#[derive(Debug)]
-pub struct TcpDial;
-
-/// Exit status of a process whose thread panicked.
-const EXIT_PANIC: i32 = 70;
-
-/// A connection attempt takes at most this long.
-const CONNECT_TIMEOUT: std::time::Duration = std::time::Duration::from_millis(1_000);
-
-impl Dial for TcpDial {
-    fn channel(&self, address: &str) -> cluster::Result<Channel> {
-        let endpoint = Endpoint::from_shared(format!("http://{address}"))
-            .map_err(|error| ClusterError::Options(format!("address {address:?}: {error}")))?;
-        Ok(endpoint
-            .connect_timeout(CONNECT_TIMEOUT)
-            .tcp_nodelay(true)
-            .http2_keep_alive_interval(std::time::Duration::from_secs(5))
-            .keep_alive_timeout(std::time::Duration::from_secs(5))
-            .connect_lazy())
+        os::production()
     }
 }
 
@@ -104,28 +85,4 @@ pub async fn run_blocking<T: Send + 'static>(
         let _ = reply.send(work());
     }));
     answer.await.map_err(|_| NodeError::Internal("blocking work ended without a result".to_owned()))
-}
-
-/// Threads of the operating system.
-struct OsThreads {
-    handle: tokio::runtime::Handle,
-}
-
-impl Threads for OsThreads {
-    fn spawn(&self, name: &str, work: Blocking) -> std::io::Result<()> {
-        let label = name.to_owned();
-        let guarded = move || {
-            if std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).is_err() {
-                // Whoever waits for this thread would wait for ever; recovery at the next start
-                // decides what is on the disk.
-                tracing::error!(thread = label, "a thread of the node panicked; the process ends");
-                std::process::exit(EXIT_PANIC);
-            }
-        };
-        std::thread::Builder::new().name(name.to_owned()).spawn(guarded).map(|_| ())
-    }
-
-    fn block(&self, work: Blocking) {
-        self.handle.spawn_blocking(work);
-    }
 }

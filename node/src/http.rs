@@ -4,4 +4,5 @@ pub mod admin;
 pub mod assets;
 pub mod query_api;
 pub mod receive;
+pub mod serving;
 pub mod starting;

@@ -1,12 +1,10 @@
 //! A node's life: start leaves first, serve, stop edges first.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::dev::ServerHandle;
-use cluster::kv::SledStore;
 use cluster::{Cluster, ClusterDeps, ClusterOptions, Timings};
 use proto::rpc::peer_server::PeerServer;
 use ractor::{Actor, ActorRef};
@@ -18,8 +16,9 @@ use crate::actors::compaction::Times;
 use crate::actors::root::{Root, Services};
 use crate::blocks::Blocks;
 use crate::config::NodeConfig;
-use crate::env::{Env, run_blocking};
+use crate::env::{Env, GrpcListener, Incoming, run_blocking};
 use crate::error::NodeError;
+use crate::http::serving::{HttpListener, HttpServing};
 use crate::http::starting;
 use crate::metrics::Metrics;
 use crate::peer::pool::{MESSAGE_BYTES_MAX, Pool};
@@ -49,16 +48,17 @@ pub struct Node {
     head: Arc<Head>,
     readiness: Arc<Readiness>,
     root: ActorRef<()>,
-    servers: Vec<ServerHandle>,
+    servers: Vec<Box<dyn HttpServing>>,
     grpc_stop: Option<oneshot::Sender<()>>,
     grpc_done: tokio::task::JoinHandle<Result<(), tonic::transport::Error>>,
     fatal: mpsc::UnboundedReceiver<String>,
 }
 
+/// Where the node is reached; the connections of other nodes are handed on separately.
 struct Listeners {
-    http: TcpListener,
-    grpc: TcpListener,
-    write: TcpListener,
+    http: Arc<dyn HttpListener>,
+    grpc_address: SocketAddr,
+    write: Arc<dyn HttpListener>,
 }
 
 /// Runs a node until it is told to stop: the whole of `granary node`.
@@ -106,14 +106,18 @@ fn lock_directory(path: &Path) -> Result<std::fs::File, NodeError> {
 impl Node {
     /// Starts a node. It answers `/-/healthy` at once and gets ready in the background.
     pub async fn start(config: NodeConfig, env: Env) -> Result<Node, NodeError> {
-        let listeners = Listeners {
-            http: listen(config.http_address, "--http-address")?,
-            grpc: listen(config.grpc_address, "--grpc-address")?,
-            write: listen(config.remote_write_address, "--remote-write.address")?,
-        };
+        let listen = env.listen.clone();
+        let address = config.http_address;
+        let http = listen.http(address).await.map_err(refused(address, "--http-address"))?;
+        let address = config.grpc_address;
+        let grpc = listen.grpc(address).await.map_err(refused(address, "--grpc-address"))?;
+        let address = config.remote_write_address;
+        let write = listen.http(address).await.map_err(refused(address, "--remote-write.address"))?;
+        let GrpcListener { address: grpc_address, incoming } = grpc;
+        let listeners = Listeners { http, grpc_address, write };
         let progress = ReplayProgress::default();
-        let early = starting::serve(&listeners.http, progress.clone())?;
-        let started = Start::new(config, env, listeners).run(progress).await;
+        let early = listeners.http.serve(starting::app(progress.clone()))?;
+        let started = Start::new(config, env, listeners).run(incoming, progress).await;
         early.stop(false).await;
         started
     }
@@ -160,15 +164,9 @@ impl Node {
     }
 }
 
-fn listen(address: SocketAddr, flag: &'static str) -> Result<TcpListener, NodeError> {
-    let failed = |source| NodeError::Listen { address: address.to_string(), flag, source };
-    let listener = TcpListener::bind(address).map_err(failed)?;
-    listener.set_nonblocking(true).map_err(failed)?;
-    Ok(listener)
-}
-
-fn address_of(listener: &TcpListener) -> Result<SocketAddr, NodeError> {
-    listener.local_addr().map_err(|error| NodeError::Internal(error.to_string()))
+/// The error of a listener that was not to be had.
+fn refused(address: SocketAddr, flag: &'static str) -> impl FnOnce(std::io::Error) -> NodeError {
+    move |source| NodeError::Listen { address: address.to_string(), flag, source }
 }
 
 /// A node on its way up.
@@ -186,13 +184,13 @@ impl Start {
         Start { config, env, listeners, metrics: Arc::new(Metrics::new()), readiness }
     }
 
-    async fn run(self, progress: ReplayProgress) -> Result<Node, NodeError> {
-        let grpc_address = address_of(&self.listeners.grpc)?;
-        let http_address = address_of(&self.listeners.http)?;
-        let write_address = address_of(&self.listeners.write)?;
+    async fn run(self, incoming: Incoming, progress: ReplayProgress) -> Result<Node, NodeError> {
+        let grpc_address = self.listeners.grpc_address;
+        let http_address = self.listeners.http.address();
+        let write_address = self.listeners.write.address();
         let cluster = self.open_cluster(grpc_address, http_address).await?;
         let peer_service = Arc::new(PeerService::new(cluster.clone()));
-        let (grpc_stop, grpc_done) = self.serve_grpc(&cluster, peer_service.clone())?;
+        let (grpc_stop, grpc_done) = serve_grpc(incoming, &cluster, peer_service.clone());
         cluster.start();
         let head = self.open_head(progress).await?;
         let (fatal_sender, fatal) = mpsc::unbounded_channel();
@@ -242,7 +240,8 @@ impl Start {
         let config = &self.config;
         let data_dir = config.tsdb.path.join("cluster");
         let kv_dir = data_dir.join("state");
-        let kv = run_blocking(&*self.env.threads, move || SledStore::open(&kv_dir)).await?;
+        let open = self.env.key_value.clone();
+        let kv = run_blocking(&*self.env.threads, move || open(&kv_dir)).await?;
         let kv = kv.map_err(|error| NodeError::DataDirectory {
             path: config.tsdb.path.display().to_string(),
             reason: format!("the cached cluster state: {error}"),
@@ -265,7 +264,7 @@ impl Start {
         let threads = self.env.threads.clone();
         let deps = ClusterDeps {
             files: self.env.files.clone(),
-            kv: Arc::new(kv),
+            kv,
             dial: self.env.dial.clone(),
             clock: self.env.clock.clone(),
             seed: self.env.seed,
@@ -278,30 +277,6 @@ impl Start {
             }),
         };
         Ok(Cluster::open(options, deps).await?)
-    }
-
-    fn serve_grpc(
-        &self,
-        cluster: &Cluster,
-        peers: Arc<PeerService>,
-    ) -> Result<GrpcEdge, NodeError> {
-        let listener = clone(&self.listeners.grpc)?;
-        let listener = tokio::net::TcpListener::from_std(listener)
-            .map_err(|error| NodeError::Internal(error.to_string()))?;
-        let incoming = tokio_stream::wrappers::TcpListenerStream::new(listener);
-        let peers = PeerServer::from_arc(peers)
-            .max_decoding_message_size(MESSAGE_BYTES_MAX)
-            .max_encoding_message_size(MESSAGE_BYTES_MAX);
-        let (stop, stopped) = oneshot::channel::<()>();
-        let server = tonic::transport::Server::builder()
-            .tcp_nodelay(true)
-            .add_service(cluster.service())
-            .add_service(peers)
-            .serve_with_incoming_shutdown(incoming, async move {
-                // A dropped sender stops the edge too.
-                let _ = stopped.await;
-            });
-        Ok((stop, tokio::spawn(server)))
     }
 
     async fn open_head(&self, progress: ReplayProgress) -> Result<Arc<Head>, NodeError> {
@@ -336,7 +311,7 @@ impl Start {
         if !self.config.roles.receive {
             return Ok(None);
         }
-        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let cores = self.env.threads.cores();
         let (lanes, readers) = Lanes::new(head.clone(), cores.min(head.partitions()));
         for (index, reader) in readers.into_iter().enumerate() {
             self.start_lane(index, head.clone(), reader)?;
@@ -350,7 +325,7 @@ impl Start {
         head: Arc<Head>,
         mut reader: LaneReader,
     ) -> Result<(), NodeError> {
-        let work = Box::new(move || run_lane(&head, &mut reader));
+        let work = Box::pin(async move { run_lane(&head, &mut reader).await });
         let started = self.env.threads.spawn(&format!("lane-{index}"), work);
         started.map_err(|error| NodeError::Internal(format!("no thread for a lane: {error}")))
     }
@@ -388,6 +363,22 @@ impl Start {
     }
 }
 
+/// Starts the gRPC edge on connections as they come.
+fn serve_grpc(incoming: Incoming, cluster: &Cluster, peers: Arc<PeerService>) -> GrpcEdge {
+    let peers = PeerServer::from_arc(peers)
+        .max_decoding_message_size(MESSAGE_BYTES_MAX)
+        .max_encoding_message_size(MESSAGE_BYTES_MAX);
+    let (stop, stopped) = oneshot::channel::<()>();
+    let server = tonic::transport::Server::builder()
+        .add_service(cluster.service())
+        .add_service(peers)
+        .serve_with_incoming_shutdown(incoming, async move {
+            // A dropped sender stops the edge too.
+            let _ = stopped.await;
+        });
+    (stop, tokio::spawn(server))
+}
+
 type GrpcEdge = (oneshot::Sender<()>, tokio::task::JoinHandle<Result<(), tonic::transport::Error>>);
 
 /// The address told to others; port 0 stands for the port that the listener got.
@@ -411,8 +402,4 @@ fn roles(config: &NodeConfig) -> std::collections::BTreeSet<cluster::Role> {
 
 fn millis(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
-}
-
-fn clone(listener: &TcpListener) -> Result<TcpListener, NodeError> {
-    listener.try_clone().map_err(|error| NodeError::Internal(error.to_string()))
 }

@@ -1,6 +1,5 @@
 //! The compaction actor: closes windows by cluster time and cuts their parts into blocks.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use ractor::{Actor, ActorProcessingErr, ActorRef};
@@ -8,7 +7,6 @@ use storage::cut::{self, CutPolicy};
 
 use super::root::Services;
 use super::upload;
-use crate::env::run_blocking;
 
 /// What the compaction actor is told.
 #[derive(Debug)]
@@ -59,9 +57,7 @@ impl Actor for CompactionActor {
     ) -> Result<(), ActorProcessingErr> {
         // Without a lease cluster time stands still, and nothing is cut.
         let Some(now_ms) = state.services.cluster.lease().cluster_time_ms() else { return Ok(()) };
-        let services = state.services.clone();
-        let threads = services.threads.clone();
-        let cut = run_blocking(&*threads, move || cut_due(&services, now_ms)).await?;
+        let cut = cut_due(&state.services, now_ms).await;
         if cut > 0 {
             tracing::info!(blocks = cut, "cut blocks out of the head");
             state.checkpoint().await;
@@ -75,12 +71,12 @@ impl Actor for CompactionActor {
 }
 
 /// Cuts everything that is due; the number of blocks written.
-fn cut_due(services: &Services, now_ms: i64) -> usize {
-    let head: &Arc<_> = &services.head;
+async fn cut_due(services: &Services, now_ms: i64) -> usize {
+    let head = &services.head;
     let mut written = 0;
     head.observe_time(now_ms);
     for part in cut::plan(&head.parts(), now_ms, &services.times.cut) {
-        match services.blocks.cut(head, part, now_ms) {
+        match services.blocks.cut(head, part, now_ms).await {
             Ok(blocks) => written += blocks,
             // One part must not keep the others in memory.
             Err(error) => {

@@ -43,13 +43,13 @@ impl Actor for JournalActor {
     ) -> Result<(), ActorProcessingErr> {
         let Arguments { head, threads } = arguments;
         let driver = Driver { head, threads: threads.clone(), preparing: Arc::default() };
-        let work = move || {
-            if let Some(reason) = driver.run() {
+        let work = async move {
+            if let Some(reason) = driver.run().await {
                 // Nobody to tell means that the node is stopping.
                 let _ = myself.cast(Message::Ended(reason));
             }
         };
-        threads.spawn("journal", Box::new(work))?;
+        threads.spawn("journal", Box::pin(work))?;
         Ok(())
     }
 
@@ -76,14 +76,14 @@ struct Driver {
 
 impl Driver {
     /// Runs until the journal is closed (`None`) or failed (why).
-    fn run(&self) -> Option<String> {
+    async fn run(&self) -> Option<String> {
         let journal = self.head.journal();
-        while futures::executor::block_on(journal.wait_staged()) {
+        while journal.wait_staged().await {
             match journal.commit() {
                 Ok(_) => self.prepare(),
                 Err(JournalError::NoSpace(cause)) => {
                     tracing::error!(%cause, "the disk is full: writes are refused until it is not");
-                    std::thread::sleep(FULL_DISK_RETRY);
+                    tokio::time::sleep(FULL_DISK_RETRY).await;
                 }
                 Err(error) => return Some(error.to_string()),
             }

@@ -2,20 +2,18 @@
 
 use std::sync::Arc;
 
-use actix_web::dev::ServerHandle;
-use actix_web::middleware::Compress;
-use actix_web::{App, HttpServer, web};
+use actix_web::web;
 use cluster::Cluster;
 use storage::head::Head;
 use tokio::sync::Semaphore;
 
-use super::{Start, clone, millis};
+use super::{Start, millis};
 use crate::blocks::Blocks;
 use crate::error::NodeError;
 use crate::http::admin::AdminEdge;
 use crate::http::query_api::{QueryApi, QueryParts};
 use crate::http::receive::WriteEdge;
-use crate::http::starting::run as run_server;
+use crate::http::serving::{HttpApp, HttpServing};
 use crate::http::{admin, assets, query_api, receive};
 use crate::peer::pool::Pool;
 use crate::peer::replicas::ClusterReplicas;
@@ -49,31 +47,25 @@ pub(super) struct Edges {
 
 impl Start {
     /// Starts the HTTP edges on the node's listeners.
-    pub(super) fn serve_http(&self, edges: &Edges) -> Result<Vec<ServerHandle>, NodeError> {
+    pub(super) fn serve_http(&self, edges: &Edges) -> Result<Vec<Box<dyn HttpServing>>, NodeError> {
         let query = web::Data::new(self.query_api(edges));
         let admin_edge = web::Data::new(self.admin_edge(edges));
-        let http = HttpServer::new(move || {
-            App::new()
-                .wrap(Compress::default())
+        let http = HttpApp::new(move |config| {
+            config
                 .app_data(query.clone())
                 .app_data(admin_edge.clone())
                 .configure(admin::configure)
                 .configure(assets::configure)
-                .configure(query_api::configure)
-        })
-        .workers(ADMIN_WORKERS)
-        .disable_signals();
-        let failed = |error: std::io::Error| NodeError::Internal(error.to_string());
-        let http = http.listen(clone(&self.listeners.http)?).map_err(failed)?;
-        let mut servers = vec![run_server(http.run())?];
+                .configure(query_api::configure);
+        });
+        let http = http.workers(ADMIN_WORKERS).compressed();
+        let mut servers = vec![self.listeners.http.serve(http)?];
         if let Some(edge) = self.write_edge(edges) {
             let edge = web::Data::new(edge);
-            let server = HttpServer::new(move || {
-                App::new().app_data(edge.clone()).configure(receive::configure)
-            })
-            .disable_signals();
-            let server = server.listen(clone(&self.listeners.write)?).map_err(failed)?;
-            servers.push(run_server(server.run())?);
+            let write = HttpApp::new(move |config| {
+                config.app_data(edge.clone()).configure(receive::configure);
+            });
+            servers.push(self.listeners.write.serve(write)?);
         }
         Ok(servers)
     }

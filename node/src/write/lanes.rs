@@ -111,9 +111,9 @@ impl Lanes {
     }
 }
 
-/// Serves a lane until every sender is gone. Blocking: runs on a thread of its own.
-pub fn run_lane(head: &Head, reader: &mut LaneReader) {
-    while let Some(job) = reader.blocking_recv() {
+/// Serves a lane until every sender is gone. Blocks for each job: runs on a thread of its own.
+pub async fn run_lane(head: &Head, reader: &mut LaneReader) {
+    while let Some(job) = reader.recv().await {
         serve(head, job);
     }
 }
