@@ -7,6 +7,9 @@ use storage::StorageError;
 /// Why a run failed. Every one of them makes the process exit with 1.
 #[derive(Debug, thiserror::Error)]
 pub enum SimulationError {
+    /// A task of a host panicked.
+    #[error("a task panicked: {0}")]
+    Panicked(String),
     /// Something that must always hold does not: a bug in the product (or in the oracle). Replay
     /// the seed.
     #[error("{invariant}: {evidence}")]

@@ -12,8 +12,11 @@
 
 pub mod arguments;
 pub mod campaign;
+pub mod client;
 pub mod disk;
 mod error;
+pub mod fleet;
+pub mod host;
 pub mod knobs;
 pub mod life;
 pub mod node;
@@ -21,7 +24,9 @@ pub mod oracle;
 pub mod random;
 pub mod reading;
 pub mod report;
+pub mod takeover;
 pub mod trace;
 pub mod workload;
+pub mod world;
 
 pub use error::SimulationError;

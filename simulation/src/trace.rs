@@ -1,7 +1,10 @@
 //! The trace of a life: a hash over everything that happened, and the last events in words.
 
 use std::collections::VecDeque;
+use std::fmt;
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use xxhash_rust::xxh3::Xxh3;
 
 /// Events that are kept for the report of a failure.
@@ -44,6 +47,44 @@ impl Trace {
     /// The last events, oldest first.
     pub fn last_events(&self) -> impl Iterator<Item = &str> {
         self.events.iter().map(String::as_str)
+    }
+}
+
+/// The one trace of a life, for everything that runs in it. Clones share it.
+#[derive(Clone, Default)]
+pub struct SharedTrace {
+    trace: Arc<Mutex<Trace>>,
+}
+
+impl fmt::Debug for SharedTrace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SharedTrace({:016x})", self.hash())
+    }
+}
+
+impl SharedTrace {
+    /// Takes an event into the hash and keeps its words for a while.
+    pub fn event(&self, event: String) {
+        tracing::debug!(target: "simulation::trace", "{event}");
+        self.trace.lock().event(event);
+    }
+
+    /// Takes the delivery of bytes over a connection into the hash.
+    pub fn delivered(&self, link: u64, bytes: &[u8]) {
+        tracing::trace!(target: "simulation::trace", link, bytes = bytes.len(), "delivered");
+        let mut trace = self.trace.lock();
+        trace.number(link);
+        trace.bytes(bytes);
+    }
+
+    /// The hash of everything so far.
+    pub fn hash(&self) -> u64 {
+        self.trace.lock().hash()
+    }
+
+    /// The last events, oldest first.
+    pub fn last_events(&self) -> Vec<String> {
+        self.trace.lock().last_events().map(str::to_owned).collect()
     }
 }
 

@@ -1,0 +1,89 @@
+//! Threads of a host: tasks, whose turns a slow disk can hold up.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use node::env::{Blocking, Threads};
+use parking_lot::Mutex;
+use tokio::time::{Instant, Sleep, sleep_until};
+
+/// How long each turn of a host's disk work is held up; zero when its disk is fast. Clones share
+/// it.
+#[derive(Clone, Debug, Default)]
+pub struct Slowness {
+    delay: Arc<Mutex<Duration>>,
+}
+
+impl Slowness {
+    /// Holds every later turn up for so long.
+    pub fn set(&self, delay: Duration) {
+        *self.delay.lock() = delay;
+    }
+
+    fn get(&self) -> Duration {
+        *self.delay.lock()
+    }
+}
+
+/// Threads as tasks of the host's runtime.
+pub struct Tasks {
+    /// How many lanes a node makes of them.
+    pub cores: usize,
+    /// How slow the disk is.
+    pub slowness: Slowness,
+}
+
+impl Threads for Tasks {
+    fn spawn(&self, name: &str, work: BoxFuture<'static, ()>) -> std::io::Result<()> {
+        // Only the journal's driver waits for the disk.
+        if name == "journal" {
+            tokio::spawn(Paced { work, slowness: self.slowness.clone(), pause: None });
+        } else {
+            tokio::spawn(work);
+        }
+        Ok(())
+    }
+
+    fn block(&self, work: Blocking) {
+        let delay = self.slowness.get();
+        if delay.is_zero() {
+            return work();
+        }
+        tokio::spawn(async move {
+            tokio::time::sleep(delay).await;
+            work();
+        });
+    }
+
+    fn cores(&self) -> usize {
+        self.cores
+    }
+}
+
+/// Work whose every turn comes late while the disk is slow.
+struct Paced {
+    work: BoxFuture<'static, ()>,
+    slowness: Slowness,
+    pause: Option<Pin<Box<Sleep>>>,
+}
+
+impl Future for Paced {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let delay = self.slowness.get();
+        if self.pause.is_none() && !delay.is_zero() {
+            self.pause = Some(Box::pin(sleep_until(Instant::now() + delay)));
+        }
+        if let Some(pause) = &mut self.pause {
+            if pause.as_mut().poll(cx).is_pending() {
+                return Poll::Pending;
+            }
+            self.pause = None;
+        }
+        self.work.as_mut().poll(cx)
+    }
+}
