@@ -14,7 +14,9 @@ pub mod arguments;
 pub mod campaign;
 pub mod disk;
 mod error;
+pub mod invariants;
 pub mod knobs;
+pub mod ledger;
 pub mod life;
 pub mod node;
 pub mod oracle;
@@ -22,6 +24,7 @@ pub mod random;
 pub mod reading;
 pub mod report;
 pub mod trace;
+pub mod traffic;
 pub mod workload;
 
 pub use error::SimulationError;
