@@ -141,6 +141,11 @@ impl Node {
         self.readiness.check()
     }
 
+    /// The same for whoever asks again and again.
+    pub fn readiness(&self) -> &Arc<Readiness> {
+        &self.readiness
+    }
+
     /// Finishes what is in flight, syncs, and stops. The node stays in its ring.
     pub async fn stop(mut self, grace: Duration) {
         self.readiness.stop();

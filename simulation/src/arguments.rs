@@ -1,19 +1,55 @@
 //! The command line.
 
+use std::fmt;
 use std::ops::Range;
 
 use clap::{ArgGroup, Parser};
 
-use crate::knobs::Plant;
+use crate::engine::knobs::Plant;
 
-/// Operations of a life unless told otherwise.
+/// Operations of an engine life unless told otherwise.
 pub const OPERATIONS_DEFAULT: u64 = 300;
-/// Most operations of a life.
+/// Most operations of an engine life.
 pub const OPERATIONS_MAX: u64 = 1_000_000;
+/// Simulated minutes of faults of a cluster's life unless told otherwise.
+pub const MINUTES_DEFAULT: u64 = 2;
+/// Most simulated minutes of faults: 60 days.
+pub const MINUTES_MAX: u64 = 60 * 24 * 60;
 /// Most processes at once.
 pub const JOBS_MAX: u64 = 64;
 
-/// Runs lives of a node's storage engine on a simulated disk, each drawn from one seed.
+/// Which kind of life.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
+pub enum Profile {
+    /// A cluster under all faults that it must survive.
+    #[default]
+    Default,
+    /// The same in steps of 1 ms, with more at once: for races.
+    Race,
+    /// Days in large steps: windows, uploads, retention.
+    LongHaul,
+    /// Faults that no cluster survives: what is lost must be noticed and said.
+    BeyondBudget,
+    /// The storage engine of one node alone.
+    Engine,
+}
+
+impl fmt::Display for Profile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Profile::Default => "default",
+            Profile::Race => "race",
+            Profile::LongHaul => "long-haul",
+            Profile::BeyondBudget => "beyond-budget",
+            Profile::Engine => "engine",
+        })
+    }
+}
+
+/// Runs lives of whole clusters on simulated hosts, each drawn from one seed.
+///
+/// A life is green when nothing that was acknowledged is lost, nothing is read that was not sent,
+/// every answer is complete or says that it is not, and the cluster recovers once faults end.
 #[derive(Clone, Debug, PartialEq, Eq, Parser)]
 #[command(name = "simulation", group = ArgGroup::new("what").required(true))]
 pub struct Arguments {
@@ -23,14 +59,35 @@ pub struct Arguments {
     /// Runs the lives of seeds A to B (B not included), one process each.
     #[arg(long, group = "what", value_name = "A..B", value_parser = seeds)]
     pub seeds: Option<Range<u64>>,
+    /// Runs each of these seeds in two processes and compares their traces.
+    #[arg(long, group = "what", value_name = "A..B", value_parser = seeds)]
+    pub determinism: Option<Range<u64>>,
+    /// Kind of the lives.
+    #[arg(long, value_enum, default_value_t)]
+    pub profile: Profile,
+    /// Simulated minutes of faults in a cluster's life; healing comes after them.
+    #[arg(long, default_value_t = MINUTES_DEFAULT,
+        value_parser = clap::value_parser!(u64).range(1..=MINUTES_MAX))]
+    pub minutes: u64,
     /// Processes at once.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=JOBS_MAX))]
     pub jobs: u64,
-    /// Operations of each life.
+    /// Leaves out faults of the plan, by their numbers: 3,17,18.
+    #[arg(long, value_delimiter = ',', value_name = "NUMBERS")]
+    pub without_faults: Vec<usize>,
+    /// With --seed: leaves out faults for as long as the life still fails in the same way, and
+    /// prints the command with what is left.
+    #[arg(long, requires = "seed")]
+    pub minimise: bool,
+    /// Writes the nodes' logs and the trace to stderr, filtered as RUST_LOG is (`info`,
+    /// `node=debug`, `simulation::trace=trace`).
+    #[arg(long, value_name = "FILTER")]
+    pub log: Option<String>,
+    /// Operations of an engine life.
     #[arg(long, default_value_t = OPERATIONS_DEFAULT,
         value_parser = clap::value_parser!(u64).range(1..=OPERATIONS_MAX))]
     pub operations: u64,
-    /// Puts a bug in on purpose: the life must fail.
+    /// Puts a bug into engine lives on purpose: they must fail.
     #[arg(long)]
     pub plant: Option<Plant>,
 }
@@ -39,18 +96,29 @@ impl Arguments {
     /// The arguments of one life of these.
     pub fn of_seed(&self, seed: u64) -> Vec<String> {
         let mut arguments = vec!["--seed".to_owned(), seed.to_string()];
+        let mut add = |name: &str, value: String| arguments.extend([name.to_owned(), value]);
+        if self.profile != Profile::Default {
+            add("--profile", self.profile.to_string());
+        }
+        if self.minutes != MINUTES_DEFAULT {
+            add("--minutes", self.minutes.to_string());
+        }
+        if !self.without_faults.is_empty() {
+            let numbers: Vec<String> = self.without_faults.iter().map(usize::to_string).collect();
+            add("--without-faults", numbers.join(","));
+        }
         if self.operations != OPERATIONS_DEFAULT {
-            arguments.extend(["--operations".to_owned(), self.operations.to_string()]);
+            add("--operations", self.operations.to_string());
         }
         if let Some(Plant::Unsynced) = self.plant {
-            arguments.extend(["--plant".to_owned(), "unsynced".to_owned()]);
+            add("--plant", "unsynced".to_owned());
         }
         arguments
     }
 
     /// The command that runs the life of a seed again.
     pub fn replay(&self, seed: u64) -> String {
-        format!("cargo run -p simulation -- {}", self.of_seed(seed).join(" "))
+        format!("cargo run --release -p simulation -- {}", self.of_seed(seed).join(" "))
     }
 }
 
@@ -72,12 +140,13 @@ mod tests {
 
     #[test]
     fn the_arguments_of_a_life_parse_to_the_same_life() {
-        let all = parse("simulation --seeds 3..9 --jobs 2 --operations 50 --plant unsynced");
-        let all = all.unwrap();
+        let line = "simulation --seeds 3..9 --jobs 2 --operations 50 --plant unsynced \
+                    --profile engine --minutes 7 --without-faults 1,4";
+        let all = parse(line).unwrap();
         assert_eq!((all.seeds.clone(), all.jobs), (Some(3..9), 2));
         let one = parse(&format!("simulation {}", all.of_seed(5).join(" "))).unwrap();
-        let expected = (Some(5), None, all.operations, all.plant);
-        assert_eq!((one.seed, one.seeds, one.operations, one.plant), expected);
+        let same = Arguments { seed: Some(5), seeds: None, jobs: 1, ..all };
+        assert_eq!(one, same);
     }
 
     #[test]
@@ -89,6 +158,8 @@ mod tests {
             "simulation --seeds 2",
             "simulation --seed x",
             "simulation --seeds 1..3 --jobs 0",
+            "simulation --seed 1 --profile slow",
+            "simulation --seeds 1..3 --minimise",
         ] {
             assert!(parse(line).is_err(), "{line}");
         }

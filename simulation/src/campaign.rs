@@ -18,6 +18,10 @@ pub struct Tally {
     pub failed: u64,
 }
 
+/// What can be done with many seeds.
+pub type Run =
+    fn(&Path, Range<u64>, &Arguments, &mut dyn Write) -> Result<Tally, SimulationError>;
+
 /// Runs the lives of `seeds` with `program` and writes a line for each that is green, and all that
 /// it printed for each that is not; at last the line `N passed, M failed`.
 pub fn run(
@@ -36,6 +40,40 @@ pub fn run(
     }
     while !running.is_empty() {
         finish(&mut running, &mut tally, out)?;
+    }
+    writeln!(out, "{} passed, {} failed", tally.passed, tally.failed)
+        .map_err(SimulationError::Output)?;
+    Ok(tally)
+}
+
+/// Runs the life of each seed twice, in two processes, and compares what they print: the trace's
+/// hash is a part of it.
+pub fn compare(
+    program: &Path,
+    seeds: Range<u64>,
+    arguments: &Arguments,
+    out: &mut dyn Write,
+) -> Result<Tally, SimulationError> {
+    let mut tally = Tally::default();
+    for seed in seeds {
+        let failed = |source| SimulationError::Process { seed, source };
+        let lives = [start(program, seed, arguments)?, start(program, seed, arguments)?];
+        let [first, second] = lives.map(Child::wait_with_output);
+        let (first, second) = (first.map_err(failed)?, second.map_err(failed)?);
+        let same = first.stdout == second.stdout;
+        if same {
+            tally.passed += 1;
+        } else {
+            tally.failed += 1;
+        }
+        let text = String::from_utf8_lossy(&first.stdout);
+        let hash = text.lines().last().unwrap_or_default();
+        let verdict = if same { "twice the same" } else { "differs in another process" };
+        writeln!(out, "seed {seed}: {verdict}, {hash}").map_err(SimulationError::Output)?;
+        if !same {
+            write_output(seed, &first, out).map_err(SimulationError::Output)?;
+            write_output(seed, &second, out).map_err(SimulationError::Output)?;
+        }
     }
     writeln!(out, "{} passed, {} failed", tally.passed, tally.failed)
         .map_err(SimulationError::Output)?;

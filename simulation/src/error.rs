@@ -19,6 +19,9 @@ pub enum SimulationError {
         /// Which sample, series or block breaks it.
         evidence: String,
     },
+    /// The cluster never came to where the life could begin. Replay the seed.
+    #[error("{0}")]
+    Stuck(String),
     /// The product refused an operation although the disk worked. Replay the seed.
     #[error("{operation} failed on a working disk: {source}")]
     Refused {
@@ -27,7 +30,7 @@ pub enum SimulationError {
         /// What the product said.
         source: StorageError,
     },
-    /// The life did too little to prove anything; raise `--operations`.
+    /// The life did too little to prove anything; raise `--operations` or `--minutes`.
     #[error("the life proves nothing: {0}")]
     Idle(String),
     /// The process of a seed could not be started or waited for. Try again.
@@ -47,5 +50,11 @@ impl SimulationError {
     /// A [`SimulationError::Violation`].
     pub fn violation(invariant: &'static str, evidence: impl Into<String>) -> SimulationError {
         SimulationError::Violation { invariant, evidence: evidence.into() }
+    }
+}
+
+impl From<crate::invariants::Violation> for SimulationError {
+    fn from(violation: crate::invariants::Violation) -> SimulationError {
+        SimulationError::violation(violation.invariant, violation.evidence)
     }
 }

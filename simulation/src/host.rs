@@ -1,14 +1,13 @@
 //! One host: its disk, clock and settings outlive the node that runs on it, again and again.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use cluster::Cluster;
-use cluster::kv::{KeyValue, MemoryStore};
-use journal::files::memory::MemoryFiles;
 use node::config::NodeConfig;
 use node::env::Env;
+use node::readiness::Readiness;
 use node::run::Node;
 use object_store::ObjectStore;
 use parking_lot::Mutex;
@@ -16,7 +15,10 @@ use tokio::sync::Notify;
 
 use crate::random::Random;
 use crate::trace::SharedTrace;
+use crate::nemesis::CrashKind;
 use crate::world::clock::Clock;
+use crate::world::disk::Disk;
+use crate::world::kv;
 use crate::world::net::Network;
 use crate::world::threads::{Slowness, Tasks};
 
@@ -32,6 +34,14 @@ pub const WRITE_PORT: u16 = 19291;
 pub struct Running {
     /// Its part in the cluster.
     pub cluster: Cluster,
+    readiness: Arc<Readiness>,
+}
+
+impl Running {
+    /// Whether it serves, or why not.
+    pub fn ready(&self) -> Result<(), String> {
+        self.readiness.check()
+    }
 }
 
 /// See the module.
@@ -41,9 +51,9 @@ pub struct Host {
     /// What the node is told.
     pub config: NodeConfig,
     /// Its disk.
-    pub files: MemoryFiles,
+    pub disk: Disk,
     /// Its key-value store.
-    pub key_value: Arc<dyn KeyValue>,
+    pub key_value: kv::Store,
     /// Its wall clock.
     pub clock: Clock,
     /// How slow its disk is.
@@ -56,6 +66,7 @@ pub struct Host {
     pub seed: u64,
     trace: SharedTrace,
     starts: AtomicU64,
+    ended: AtomicBool,
     running: Mutex<Option<Running>>,
     exits: Mutex<Vec<String>>,
     stop: Notify,
@@ -73,8 +84,8 @@ impl Host {
         Host {
             name: config.node_name.clone(),
             config,
-            files: MemoryFiles::default(),
-            key_value: Arc::new(MemoryStore::default()),
+            disk: Disk::new(seed, trace.clone()),
+            key_value: kv::Store::default(),
             clock: Clock::default(),
             slowness: Slowness::default(),
             bucket,
@@ -82,6 +93,7 @@ impl Host {
             seed,
             trace,
             starts: AtomicU64::new(0),
+            ended: AtomicBool::new(false),
             running: Mutex::default(),
             exits: Mutex::default(),
             stop: Notify::new(),
@@ -98,14 +110,25 @@ impl Host {
         self.stop.notify_one();
     }
 
+    /// Whether the process ended by itself, and nobody has seen to it.
+    pub fn has_ended(&self) -> bool {
+        self.ended.load(Ordering::Relaxed)
+    }
+
     /// Why the node ended by itself, since this was asked last.
     pub fn take_exits(&self) -> Vec<String> {
         std::mem::take(&mut *self.exits.lock())
     }
 
-    /// The process is gone, however it went.
-    pub fn gone(&self) {
+    /// The process is gone, however it went; disk and store forget what they may.
+    pub fn crashed(&self, kind: CrashKind) {
         *self.running.lock() = None;
+        self.ended.store(false, Ordering::Relaxed);
+        self.disk.crash(kind);
+        if kind != CrashKind::ProcessKill {
+            let starts = self.starts.load(Ordering::Relaxed);
+            self.key_value.crash(&mut Random::new(self.seed ^ starts));
+        }
     }
 
     /// One life of the process: what runs on the host from its start until it ends or is killed.
@@ -117,11 +140,13 @@ impl Host {
             Ok(node) => self.serve(node).await,
             Err(error) => self.exited(format!("it did not start: {error}")),
         }
-        self.gone();
+        *self.running.lock() = None;
+        self.ended.store(true, Ordering::Relaxed);
     }
 
     async fn serve(&self, mut node: Node) {
-        *self.running.lock() = Some(Running { cluster: node.cluster().clone() });
+        let (cluster, readiness) = (node.cluster().clone(), node.readiness().clone());
+        *self.running.lock() = Some(Running { cluster, readiness });
         tokio::select! {
             biased;
             reason = node.failed() => self.exited(reason),
@@ -141,8 +166,8 @@ impl Host {
         let key_value = self.key_value.clone();
         let network = Network { trace: self.trace.clone() };
         Env {
-            files: Arc::new(self.files.clone()),
-            key_value: Arc::new(move |_| Ok(key_value.clone())),
+            files: self.disk.files(),
+            key_value: Arc::new(move |_| Ok(Arc::new(key_value.clone()))),
             clock: Arc::new(self.clock.clone()),
             dial: Arc::new(network.clone()),
             listen: Arc::new(network),

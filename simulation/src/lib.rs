@@ -1,32 +1,35 @@
 //! Deterministic simulation: everything that happens is drawn from one seed.
 //!
-//! This slice runs the real storage engine of one node (head, journal, block writer and reader,
-//! nothing replaced) on a disk in memory that loses what a real one may lose. A *life* is a run of
-//! random operations with crashes in between; an [`oracle`] knows every sample that was sent and
-//! every one that was reported durable, and compares what is read with that. `docs/simulation.md`
-//! says what is and what is not simulated.
+//! A *life* is one cluster of the real node, from its founding through faults under load to rest.
+//! Its nodes differ from production in the five seams only (`node::env`): they run on simulated
+//! hosts ([`fleet`], [`host`]) with a simulated network, disk, clock and bucket ([`world`]). Clients
+//! ([`traffic`]) write and query over HTTP; a [`ledger`] knows every sample that was sent and what
+//! its client was told; [`invariants`] say what must hold. `docs/simulation.md` says what is and
+//! what is not simulated.
 //!
-//! The same seed gives the same life, file operation by file operation; the hash over all of it
-//! ([`trace`]) shows that. Nothing here reads a clock, asks the system for random numbers or
-//! starts a thread.
+//! [`engine`] has lives of another kind: the storage engine of one node alone, much faster.
+//!
+//! The same seed gives the same life, message by message and file operation by file operation; the
+//! hash over all of it ([`trace`]) shows that. Nothing here reads a clock, asks the system for
+//! random numbers or starts a thread.
 
 pub mod arguments;
 pub mod campaign;
 pub mod client;
-pub mod disk;
+pub mod engine;
 mod error;
 pub mod fleet;
 pub mod host;
-pub mod knobs;
+pub mod invariants;
+pub mod ledger;
 pub mod life;
-pub mod node;
-pub mod oracle;
+pub mod nemesis;
+pub mod plan;
 pub mod random;
-pub mod reading;
 pub mod report;
 pub mod takeover;
 pub mod trace;
-pub mod workload;
+pub mod traffic;
 pub mod world;
 
 pub use error::SimulationError;

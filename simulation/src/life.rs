@@ -1,166 +1,112 @@
-//! One life of a node: random operations, crashes and recoveries, and checks after each recovery
-//! and at the end.
+//! The life of a cluster: it is founded, suffers under load, heals, and is looked at at rest.
 
-use std::collections::BTreeSet;
-
-use storage::StorageError;
-use storage::head::PartId;
-use ulid::Ulid;
+use std::cell::RefCell;
+use std::rc::Rc;
 
 use crate::arguments::Arguments;
-use crate::disk::{CrashKind, Disk};
 use crate::error::SimulationError;
-use crate::knobs::Knobs;
-use crate::node::Node;
-use crate::oracle::Oracle;
+use crate::plan::Plan;
 use crate::random::Random;
-use crate::reading;
-use crate::report::{Failure, Summary};
-use crate::trace::Trace;
-use crate::workload::Workload;
+use crate::report::Ending;
+use crate::takeover;
 
-mod ending;
-mod recovery;
-mod sending;
-mod steps;
+mod clients;
+mod founding;
+mod healing;
+mod reading;
+mod stage;
+mod summary;
+mod watching;
 
-/// What every step of a life gives back.
+pub use clients::CLIENTS;
+pub use stage::Stage;
+
+/// What the steps of a life give back.
 type Result<T> = std::result::Result<T, SimulationError>;
 
-/// Changing file operations after which a planned crash comes, at most. A commit takes about two,
-/// a cut a dozen, filling a new segment one.
-const CRASH_OPERATIONS_MAX: u64 = 60;
+/// Runs the life of a seed.
+pub fn run(seed: u64, arguments: &Arguments) -> Ending {
+    takeover::seed(seed);
+    let mut random = Random::new(seed);
+    let plan = Plan::draw(&mut random, arguments.profile, arguments.minutes);
+    let plan = plan.without(&arguments.without_faults);
+    let mut life = Life::new(seed, plan, random);
+    let outcome = life.live();
+    life.end(outcome)
+}
+
+/// What is shared between the harness and the clients in the network.
+pub(crate) type SharedStage = Rc<RefCell<Stage>>;
 
 /// See the module.
 struct Life {
-    knobs: Knobs,
+    seed: u64,
+    plan: Rc<Plan>,
     random: Random,
-    disk: Disk,
-    node: Node,
-    workload: Workload,
-    oracle: Oracle,
-    trace: Trace,
-    summary: Summary,
-    now_ms: i64,
-    /// Parts whose blocks this life of the process knows to be durable.
-    cut: BTreeSet<PartId>,
-    /// Blocks that were looked into.
-    known_blocks: BTreeSet<Ulid>,
-    /// Whether a crash has ever torn writes, so that the journal may have holes.
-    torn: bool,
-}
-
-/// Runs the life of a seed.
-pub fn run(seed: u64, arguments: &Arguments) -> std::result::Result<Summary, Box<Failure>> {
-    let mut random = Random::new(seed);
-    let knobs = Knobs::draw(&mut random, arguments.plant);
-    let failure = |error, summary, events| {
-        Box::new(Failure { error, events, summary, replay: arguments.replay(seed) })
-    };
-    let first = Summary { seed, ..Summary::default() };
-    let mut life = match Life::new(first.clone(), knobs, random) {
-        Ok(life) => life,
-        Err(error) => return Err(failure(error, first, Vec::new())),
-    };
-    let outcome = life.run(arguments.operations);
-    life.summarise();
-    match outcome {
-        Ok(()) => Ok(life.summary),
-        Err(error) => {
-            let events = life.trace.last_events().map(str::to_owned).collect();
-            Err(failure(error, life.summary, events))
-        }
-    }
+    fleet: crate::fleet::Fleet,
+    nemesis: crate::nemesis::Nemesis,
+    stage: SharedStage,
+    trace: crate::trace::SharedTrace,
+    store: crate::world::store::Store,
+    watch: watching::Watch,
 }
 
 impl Life {
-    fn new(summary: Summary, knobs: Knobs, mut random: Random) -> Result<Life> {
-        let disk = Disk::default();
-        let node = Node::open(disk.files(), &knobs, &mut random)
-            .map_err(|source| SimulationError::Refused { operation: "the first start", source })?;
-        let mut trace = Trace::default();
-        trace.event(format!("{knobs:?}"));
-        Ok(Life {
-            workload: Workload::new(&knobs),
-            now_ms: knobs.start_ms,
-            knobs,
-            random,
-            disk,
-            node,
-            oracle: Oracle::default(),
-            trace,
-            summary,
-            cut: BTreeSet::new(),
-            known_blocks: BTreeSet::new(),
-            torn: false,
-        })
+    fn new(seed: u64, plan: Plan, random: Random) -> Life {
+        let trace = crate::trace::SharedTrace::default();
+        trace.event(format!("{plan:?}"));
+        let plan = Rc::new(plan);
+        let mut life = founding::found(seed, plan, random, trace);
+        clients::start(&mut life.fleet.sim, &life.stage, &life.plan);
+        life
     }
 
-    fn run(&mut self, operations: u64) -> Result<()> {
-        for number in 0..operations {
-            self.summary.operations += 1;
-            self.now_ms += self.random.between(0, self.knobs.step_ms_max);
-            self.node.head.observe_time(self.now_ms);
-            let overdue = number * 2 == operations && self.summary.crashes() == 0;
-            if overdue || self.random.percent(self.knobs.crash_percent) {
-                self.plan_crash();
+    /// All phases of the life.
+    fn live(&mut self) -> Result<()> {
+        self.wait_until_founded()?;
+        self.suffer()?;
+        self.heal()?;
+        self.check_at_rest()?;
+        self.check_worth()
+    }
+
+    /// The faults' phase.
+    fn suffer(&mut self) -> Result<()> {
+        let began_ms = self.fleet.elapsed_ms();
+        self.nemesis.start();
+        self.stage.borrow_mut().open();
+        while self.fleet.elapsed_ms() < began_ms + self.plan.faults_ms {
+            self.nemesis.act(&mut self.fleet);
+            self.step()?;
+        }
+        Ok(())
+    }
+
+    /// One tick of everything, and everything that is looked at after each.
+    fn step(&mut self) -> Result<()> {
+        let before_ms = self.fleet.elapsed_ms();
+        self.fleet.step()?;
+        self.nemesis.pass(self.fleet.elapsed_ms() - before_ms);
+        self.nemesis.attend(&mut self.fleet);
+        let calm = self.nemesis.is_calm();
+        let mut stage = self.stage.borrow_mut();
+        stage.note_calm(calm, self.fleet.now_ms());
+        if let Some(violation) = stage.take_violation() {
+            return Err(violation.into());
+        }
+        drop(stage);
+        self.watch.look(&self.fleet).map_err(SimulationError::from)
+    }
+
+    /// Steps until something holds, or a time is up; whether it holds.
+    fn step_until(&mut self, limit_ms: i64, holds: impl Fn(&Life) -> bool) -> Result<bool> {
+        let end_ms = self.fleet.elapsed_ms() + limit_ms;
+        while self.fleet.elapsed_ms() < end_ms {
+            if holds(self) {
+                return Ok(true);
             }
             self.step()?;
-            if self.disk.is_down() {
-                self.recover()?;
-            }
-            self.disk.trace(&mut self.trace);
         }
-        self.end()
-    }
-
-    /// Takes the last numbers down.
-    fn summarise(&mut self) {
-        self.summary.file_operations = self.disk.operations();
-        self.summary.samples_attempted = self.oracle.samples_attempted;
-        self.summary.samples_acked = self.oracle.samples_acked;
-        self.summary.samples_checked = self.oracle.samples_checked;
-        self.summary.trace_hash = self.trace.hash();
-    }
-
-    fn plan_crash(&mut self) {
-        if self.disk.is_crash_planned() {
-            return;
-        }
-        let kind = CrashKind::draw(&mut self.random);
-        let operations = self.random.below(CRASH_OPERATIONS_MAX);
-        self.disk.plan_crash(operations, kind);
-        self.trace.event(format!("a {kind} comes after {operations} file operations"));
-    }
-
-    /// What the product answered; `None` when it could not because the disk is down. On a working
-    /// disk nothing may fail.
-    fn answer<T>(
-        &mut self,
-        operation: &'static str,
-        answer: std::result::Result<T, StorageError>,
-    ) -> Result<Option<T>> {
-        match answer {
-            Ok(answer) => Ok(Some(answer)),
-            Err(error) if self.disk.is_down() => {
-                self.trace.event(format!("{operation}: {error}"));
-                Ok(None)
-            }
-            Err(source) => Err(SimulationError::Refused { operation, source }),
-        }
-    }
-
-    /// Compares everything that can be read with what the node took.
-    fn check_everything(&mut self) -> Result<()> {
-        let everything = reading::everything();
-        let Some(found) = self.answer("reading", reading::select(&self.node, &everything))? else {
-            return Ok(());
-        };
-        let answer = reading::merge(found, &everything)?;
-        reading::trace(&answer, &mut self.trace);
-        self.oracle.check(&answer, &everything)?;
-        reading::check_blocks(&self.node, &mut self.known_blocks)?;
-        self.summary.checks += 1;
-        Ok(())
+        Ok(holds(self))
     }
 }

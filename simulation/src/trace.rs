@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::path::Path;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
@@ -75,6 +76,21 @@ impl SharedTrace {
         let mut trace = self.trace.lock();
         trace.number(link);
         trace.bytes(bytes);
+    }
+
+    /// Takes a change of a disk into the hash.
+    pub fn file_operation(&self, disk: u64, kind: u64, path: &Path, number: u64) {
+        tracing::trace!(target: "simulation::trace", kind, path = %path.display(), number, "file");
+        let mut trace = self.trace.lock();
+        trace.number(disk);
+        trace.number(kind);
+        trace.bytes(path.as_os_str().as_encoded_bytes());
+        trace.number(number);
+    }
+
+    /// Takes a number into the hash.
+    pub fn number(&self, number: u64) {
+        self.trace.lock().number(number);
     }
 
     /// The hash of everything so far.

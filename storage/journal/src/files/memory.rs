@@ -90,6 +90,65 @@ impl MemoryFiles {
         self.disk.lock().capacity_bytes = bytes;
     }
 
+    /// Another disk with what a power cut now would leave on this one.
+    pub fn durable(&self) -> MemoryFiles {
+        let disk = self.disk.lock();
+        let inodes = disk.inodes.iter().map(|(id, inode)| (*id, inode.durable_copy())).collect();
+        let mut copy = Disk {
+            tree: disk.durable.clone(),
+            durable: disk.durable.clone(),
+            inodes,
+            next_inode: disk.next_inode,
+            ..Disk::default()
+        };
+        copy.crash(Crash::Clean);
+        MemoryFiles { disk: Arc::new(Mutex::new(copy)) }
+    }
+
+    /// Replaces everything by what is durable on another disk. Open files are dead.
+    pub fn become_copy_of(&self, other: &MemoryFiles) {
+        let copy = other.durable();
+        let copy = std::mem::take(&mut *copy.disk.lock());
+        let mut disk = self.disk.lock();
+        let (life, operations) = (disk.life + 1, disk.operations);
+        *disk = Disk { life, operations, ..copy };
+    }
+
+    /// What a failed fsync may do: what was not synced of a file is seen until the next crash, and
+    /// no later sync makes it durable.
+    pub fn forget_unsynced(&self, path: &Path) {
+        let mut disk = self.disk.lock();
+        let Some(Node::File(id)) = disk.tree.get(path).copied() else { return };
+        if let Some(inode) = disk.inodes.get_mut(&id) {
+            inode.forget_unsynced();
+        }
+    }
+
+    /// All files with their sizes, in order of their paths.
+    pub fn all_files(&self) -> Vec<(PathBuf, u64)> {
+        let disk = self.disk.lock();
+        let files = disk.tree.iter().filter(|(_, node)| matches!(node, Node::File(_)));
+        files.map(|(path, node)| (path.clone(), disk.entry(path, *node).bytes)).collect()
+    }
+
+    /// Zeroes bytes of a file, durably, as a bad disk does; at most to its end.
+    pub fn zero(&self, path: &Path, offset: u64, bytes: u64) {
+        self.vandalise(path, |inode| inode.zero(offset, bytes));
+    }
+
+    /// Cuts a file short, durably, as a bad file system does.
+    pub fn truncate(&self, path: &Path, bytes: u64) {
+        self.vandalise(path, |inode| inode.truncate(bytes));
+    }
+
+    fn vandalise(&self, path: &Path, damage: impl FnOnce(&mut Inode)) {
+        let mut disk = self.disk.lock();
+        let Some(Node::File(id)) = disk.tree.get(path).copied() else { return };
+        if let Some(inode) = disk.inodes.get_mut(&id) {
+            damage(inode);
+        }
+    }
+
     /// Turns over the bits of `mask` in one byte, durably, as a bad disk does. Answers whether
     /// the file has that byte.
     pub fn flip(&self, path: &Path, offset: u64, mask: u8) -> bool {

@@ -63,6 +63,28 @@ impl Inode {
         }
     }
 
+    pub fn durable_copy(&self) -> Inode {
+        let durable = self.durable.clone();
+        Inode { content: durable.clone(), durable, unsynced: Vec::new() }
+    }
+
+    pub fn forget_unsynced(&mut self) {
+        self.unsynced.clear();
+    }
+
+    pub fn zero(&mut self, offset: u64, bytes: u64) {
+        for content in [&mut self.content, &mut self.durable] {
+            let from = (offset as usize).min(content.len());
+            let to = from.saturating_add(bytes as usize).min(content.len());
+            content[from..to].fill(0);
+        }
+    }
+
+    pub fn truncate(&mut self, bytes: u64) {
+        self.content.truncate(bytes as usize);
+        self.durable.truncate(bytes as usize);
+    }
+
     pub fn flip(&mut self, offset: u64, mask: u8) -> bool {
         let offset = offset as usize;
         if let Some(byte) = self.durable.get_mut(offset) {

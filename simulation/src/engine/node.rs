@@ -14,7 +14,7 @@ use storage::cut::{CutTarget, cut_part};
 use storage::head::{Head, HeadOptions, PartId};
 use ulid::Ulid;
 
-use crate::knobs::{Knobs, Plant};
+use crate::engine::knobs::{Knobs, Plant};
 use crate::random::Random;
 
 /// Seed of the cluster's series ids.

@@ -3,7 +3,7 @@
 use proto::{Epoch, SeriesId, TenantName};
 
 use super::*;
-use crate::reading::everything;
+use crate::engine::reading::everything;
 
 fn key(tenant: &str) -> SeriesKey {
     (TenantName::new(tenant).unwrap(), Labels::from_pairs([("__name__", "m")]).unwrap())

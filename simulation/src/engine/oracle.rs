@@ -14,7 +14,7 @@ use storage::head::Appended;
 use storage::series::Selection;
 
 use crate::error::SimulationError;
-use crate::reading::{Answer, Samples, SeriesKey, greater_bits};
+use crate::engine::reading::{Answer, Samples, SeriesKey, greater_bits};
 
 /// A batch that nobody may call durable yet.
 struct Pending {

@@ -12,7 +12,7 @@ use storage::series::Selection;
 
 use super::{Life, Result};
 use crate::error::SimulationError;
-use crate::reading;
+use crate::engine::reading;
 
 /// Commits after which a checkpoint must have ended.
 const CHECKPOINT_COMMITS_MAX: u32 = 10_000;

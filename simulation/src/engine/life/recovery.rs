@@ -1,10 +1,10 @@
 //! Crashes, and what must hold when the node is opened on what they left.
 
 use super::{Life, Result};
-use crate::disk::CrashKind;
+use crate::engine::disk::CrashKind;
 use crate::error::SimulationError;
-use crate::node::Node;
-use crate::reading;
+use crate::engine::node::Node;
+use crate::engine::reading;
 
 /// Crashes in a row that may hit recoveries.
 const RECOVERY_CRASHES_MAX: u64 = 5;

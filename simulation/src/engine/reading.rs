@@ -10,7 +10,7 @@ use storage::series::{Chunk, Selection, SeriesChunks};
 use ulid::Ulid;
 
 use crate::error::SimulationError;
-use crate::node::{CLUSTER_SEED, Node};
+use crate::engine::node::{CLUSTER_SEED, Node};
 use crate::trace::Trace;
 
 /// A series: whose it is, and its labels.

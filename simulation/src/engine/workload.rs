@@ -6,8 +6,8 @@ use std::collections::VecDeque;
 use proto::ids::tenant_seed;
 use proto::{Epoch, Labels, STALE_NAN_BITS, SampleBatch, SeriesId, TenantName};
 
-use crate::knobs::Knobs;
-use crate::node::CLUSTER_SEED;
+use crate::engine::knobs::Knobs;
+use crate::engine::node::CLUSTER_SEED;
 use crate::random::Random;
 
 /// Sent samples that clients remember, to send them, or others in their place, again.

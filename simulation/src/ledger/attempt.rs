@@ -1,0 +1,76 @@
+//! One delivery of a push: where it went and what came back.
+
+use std::fmt;
+
+use super::Ledger;
+use crate::invariants::Violation;
+use crate::traffic::{Expect, Fate, Outcome, Push};
+
+/// See the module.
+pub struct Attempt {
+    client: String,
+    kind: &'static str,
+    node: String,
+    first: u64,
+    sent_ms: i64,
+    settled: Option<(Outcome, i64)>,
+}
+
+impl Attempt {
+    pub fn new(push: &Push, node: &str, sent_ms: i64) -> Attempt {
+        Attempt {
+            client: push.client_name.clone(),
+            kind: push.kind,
+            node: node.to_owned(),
+            first: push.first,
+            sent_ms,
+            settled: None,
+        }
+    }
+
+    pub fn settle(&mut self, outcome: Outcome, at_ms: i64) {
+        self.settled = Some((outcome, at_ms));
+    }
+}
+
+impl fmt::Display for Attempt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Attempt { client, kind, node, first, sent_ms, .. } = self;
+        write!(f, "{kind} push of {client} (first {first}) to {node}, sent at {sent_ms}")?;
+        match self.settled {
+            None => write!(f, ", no word yet"),
+            Some((Outcome::Unknown, at_ms)) => write!(f, ", given up at {at_ms}"),
+            Some((Outcome::Status(status), at_ms)) => write!(f, ", answered {status} at {at_ms}"),
+        }
+    }
+}
+
+impl Ledger {
+    /// Whether the status is one that the push may be answered with.
+    pub(super) fn check_status(&self, push: &Push, outcome: Outcome) -> Result<(), Violation> {
+        let Outcome::Status(status) = outcome else { return Ok(()) };
+        if outcome.may_pass() {
+            return Ok(());
+        }
+        let broken = match (push.expect, status) {
+            (Expect::Taken, 200..=299) | (Expect::Partly, 400) => None,
+            (Expect::Taken, 400) if self.may_reject(push) => None,
+            (Expect::Refused(expected), _) if expected == status => None,
+            (_, 200..=299) => Some(("I3", "it has samples that can never be accepted")),
+            (Expect::Taken | Expect::Partly, _) => {
+                Some(("I2", "everything in it that can be accepted is refused for good"))
+            }
+            (Expect::Refused(_), _) => Some(("I3", "it must be refused with another status")),
+        };
+        let Some((invariant, why)) = broken else { return Ok(()) };
+        let attempt = self.describe_attempt(push.number);
+        let evidence = format!("{attempt}: {why} (expected {:?})", push.expect);
+        Err(Violation::new(invariant, evidence))
+    }
+
+    /// Whether a push without defects may lose samples: to cluster time, or to other values.
+    fn may_reject(&self, push: &Push) -> bool {
+        let is_open = push.samples.iter().any(|sample| sample.fate == Fate::Open);
+        is_open || self.slots_of(push).any(|(_, _, slot)| slot.values() > 1)
+    }
+}

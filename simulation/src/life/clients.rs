@@ -1,0 +1,101 @@
+//! The clients in the network: each pushes in turn, others query.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::Request;
+use tokio::time::sleep;
+use turmoil::Sim;
+
+use super::SharedStage;
+use super::reading;
+use crate::client;
+use crate::host::WRITE_PORT;
+use crate::plan::Plan;
+use crate::random::Random;
+use crate::traffic::{Outcome, Push};
+use crate::world::clock::true_ms;
+
+/// Name of the host that all clients run on.
+pub const CLIENTS: &str = "clients";
+/// How long a client waits for an answer; longer than a node takes to give up.
+const PUSH_LIMIT: Duration = Duration::from_secs(15);
+/// Between two looks whether the stage is open.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// Puts the clients into the network. They wait until the stage opens.
+pub fn start(sim: &mut Sim<'static>, stage: &SharedStage, plan: &Rc<Plan>) {
+    let (stage, plan) = (stage.clone(), plan.clone());
+    sim.client(CLIENTS, async move {
+        let clients = stage.borrow().traffic.clients();
+        for number in 0..clients {
+            tokio::task::spawn_local(pusher(number, stage.clone(), plan.clone()));
+        }
+        for number in 0..2 {
+            tokio::task::spawn_local(querier(number, stage.clone(), plan.clone()));
+        }
+        std::future::pending().await
+    });
+}
+
+/// A pause around a mean of so many milliseconds.
+async fn pause(random: &mut Random, mean_ms: i64) {
+    let ms = random.between(mean_ms / 4, mean_ms * 7 / 4);
+    sleep(Duration::from_millis(ms.unsigned_abs())).await;
+}
+
+async fn pusher(number: usize, stage: SharedStage, plan: Rc<Plan>) {
+    let mut random = Random::new(0x7075_7368 ^ ((number as u64) << 40));
+    loop {
+        pause(&mut random, plan.push_every_ms).await;
+        if !stage.borrow().is_open() {
+            sleep(LOOK_EVERY).await;
+            continue;
+        }
+        push_once(number, &stage, &mut random).await;
+    }
+}
+
+/// Sends the next push of a client to any node and takes down what it was told.
+async fn push_once(number: usize, stage: &SharedStage, random: &mut Random) {
+    let (push, node, trace) = {
+        let mut stage = stage.borrow_mut();
+        let node = stage.hosts[random.index(stage.hosts.len())].name.clone();
+        let push = stage.traffic.next_of(number, true_ms());
+        stage.sent(&push, &node, true_ms());
+        (push, node, stage.trace.clone())
+    };
+    let answer = match request_of(&push) {
+        Some(request) => client::send(&node, WRITE_PORT, request, PUSH_LIMIT, &trace).await,
+        None => Err(client::Lost::NotSent("the request cannot be made".to_owned())),
+    };
+    let outcome = answer.map_or(Outcome::Unknown, |answer| Outcome::Status(answer.status));
+    let mut stage = stage.borrow_mut();
+    stage.settled(&push, &node, outcome, true_ms());
+}
+
+fn request_of(push: &Push) -> Option<Request<Full<Bytes>>> {
+    let mut request = Request::post("/api/v1/receive")
+        .header("content-encoding", "snappy")
+        .header("content-type", push.content_type)
+        .header("user-agent", push.client_name.as_str());
+    if let Some(tenant) = &push.tenant_header {
+        request = request.header("THANOS-TENANT", tenant.as_str());
+    }
+    request.body(Full::new(push.body.clone())).ok()
+}
+
+async fn querier(number: usize, stage: SharedStage, plan: Rc<Plan>) {
+    let mut random = Random::new(0x7175_6572 ^ ((number as u64) << 40));
+    loop {
+        pause(&mut random, plan.query_every_ms).await;
+        if !stage.borrow().is_open() {
+            sleep(LOOK_EVERY).await;
+            continue;
+        }
+        let host = random.index(stage.borrow().hosts.len());
+        reading::ask(host, &stage, &mut random).await;
+    }
+}

@@ -1,0 +1,63 @@
+//! After the faults: the cluster recovers by itself within a bound, and what it then answers is
+//! looked at on every node.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use super::{Life, Result, reading};
+use crate::error::SimulationError;
+use crate::invariants::Violation;
+use crate::ledger::{Answer, Question};
+
+/// How long recovery may take, milliseconds (I18).
+const HEALING_MS_MAX: i64 = 60_000;
+/// How long what is under way may take to end, milliseconds.
+const STILL_MS_MAX: i64 = 60_000;
+
+impl Life {
+    /// Ends the faults and waits until every node serves.
+    pub(super) fn heal(&mut self) -> Result<()> {
+        self.nemesis.heal(&mut self.fleet);
+        self.stage.borrow_mut().close();
+        let ready = |life: &Life| life.unready().is_empty() && life.nemesis.is_calm();
+        if !self.step_until(HEALING_MS_MAX, ready)? {
+            let evidence = format!(
+                "not recovered {HEALING_MS_MAX} ms after the last fault: {}",
+                self.unready().join("; ")
+            );
+            return Err(Violation::new("I18", evidence).into());
+        }
+        if !self.step_until(STILL_MS_MAX, |life| life.stage.borrow().is_still())? {
+            return Err(Violation::new("I18", "requests that were begun never end").into());
+        }
+        self.trace.event(format!("healed at {} ms", self.fleet.elapsed_ms()));
+        Ok(())
+    }
+
+    /// Asks every node for everything.
+    pub(super) fn check_at_rest(&mut self) -> Result<()> {
+        let answers: Rc<RefCell<Vec<(Question, Option<Answer>)>>> = Rc::default();
+        let hosts = self.fleet.hosts.len();
+        let (stage, told) = (self.stage.clone(), answers.clone());
+        self.fleet.sim.client("auditor", async move {
+            for host in 0..hosts {
+                let question = reading::everything(&stage, host);
+                let answer = reading::answer_of(host, &stage, &question).await;
+                told.borrow_mut().push((question, answer));
+            }
+            Ok(())
+        });
+        if !self.step_until(STILL_MS_MAX, |_| answers.borrow().len() == hosts)? {
+            return Err(Violation::new("I18", "a query never ends at rest").into());
+        }
+        let mut whole = Vec::new();
+        for (question, answer) in answers.take() {
+            let Some(answer) = answer else {
+                let evidence = format!("{} fails a query at rest", question.node);
+                return Err(Violation::new("I18", evidence).into());
+            };
+            whole.push((question, answer));
+        }
+        self.stage.borrow_mut().ledger.judge_at_rest(&whole).map_err(SimulationError::from)
+    }
+}

@@ -1,0 +1,121 @@
+//! What the clients and the harness share: the traffic, the ledger, and whether it goes on.
+
+use std::collections::BTreeMap;
+
+use crate::host::Host;
+use crate::invariants::Violation;
+use crate::ledger::Ledger;
+use crate::trace::SharedTrace;
+use crate::traffic::{Outcome, Push, Traffic};
+use std::sync::Arc;
+
+/// See the module.
+pub struct Stage {
+    /// Who sends what.
+    pub traffic: Traffic,
+    /// What was sent, told and read.
+    pub ledger: Ledger,
+    /// The hosts, those that join later included.
+    pub hosts: Vec<Arc<Host>>,
+    /// Where everything is taken down.
+    pub trace: SharedTrace,
+    /// Answers to pushes, by status; 0 for none.
+    pub statuses: BTreeMap<u16, u64>,
+    /// Queries without a usable answer.
+    pub queries_lost: u64,
+    /// Answers of PromQL that were compared with the model.
+    pub model_answers: u64,
+    /// Acks whose copies were looked for on the disks.
+    pub acks_looked_up: u64,
+    violation: Option<Violation>,
+    is_open: bool,
+    in_flight: usize,
+    calm_since_ms: Option<i64>,
+}
+
+impl Stage {
+    /// A stage whose curtain is down.
+    pub fn new(traffic: Traffic, hosts: Vec<Arc<Host>>, trace: SharedTrace) -> Stage {
+        Stage {
+            traffic,
+            ledger: Ledger::default(),
+            hosts,
+            trace,
+            statuses: BTreeMap::new(),
+            queries_lost: 0,
+            model_answers: 0,
+            acks_looked_up: 0,
+            violation: None,
+            is_open: false,
+            in_flight: 0,
+            calm_since_ms: None,
+        }
+    }
+
+    /// Lets the clients begin.
+    pub fn open(&mut self) {
+        self.is_open = true;
+    }
+
+    /// Lets the clients finish what they have begun, and no more.
+    pub fn close(&mut self) {
+        self.is_open = false;
+    }
+
+    /// Whether clients may begin something.
+    pub fn is_open(&self) -> bool {
+        self.is_open
+    }
+
+    /// Whether nothing is under way.
+    pub fn is_still(&self) -> bool {
+        self.in_flight == 0
+    }
+
+    /// Takes down that a push is sent.
+    pub fn sent(&mut self, push: &Push, node: &str, now_ms: i64) {
+        self.in_flight += 1;
+        self.ledger.sent(push, node, now_ms);
+    }
+
+    /// Takes down what a client was told.
+    pub fn settled(&mut self, push: &Push, node: &str, outcome: Outcome, now_ms: i64) {
+        self.in_flight -= 1;
+        let status = match outcome {
+            Outcome::Status(status) => status,
+            Outcome::Unknown => 0,
+        };
+        let (number, kind) = (push.number, push.kind);
+        self.trace.event(format!("push {number} ({kind}) to {node}: {status}"));
+        *self.statuses.entry(status).or_default() += 1;
+        let judged = self.ledger.settled(push, outcome, now_ms);
+        self.judged(judged);
+        self.traffic.told(push, outcome);
+    }
+
+    /// Keeps the first violation.
+    pub fn judged(&mut self, judged: Result<(), Violation>) {
+        if let Err(violation) = judged {
+            self.violation.get_or_insert(violation);
+        }
+    }
+
+    /// The first violation that was found.
+    pub fn take_violation(&mut self) -> Option<Violation> {
+        self.violation.take()
+    }
+
+    /// Takes down whether anything is disturbed now.
+    pub fn note_calm(&mut self, is_calm: bool, now_ms: i64) {
+        match (is_calm, self.calm_since_ms) {
+            (true, None) => self.calm_since_ms = Some(now_ms),
+            (false, Some(_)) => self.calm_since_ms = None,
+            _ => {}
+        }
+    }
+
+    /// Since when nothing is disturbed.
+    pub fn calm_since_ms(&self) -> Option<i64> {
+        self.calm_since_ms
+    }
+}

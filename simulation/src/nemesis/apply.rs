@@ -1,0 +1,347 @@
+//! Carries the faults of a plan out, ends them, and starts again what ended.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use journal::files::memory::MemoryFiles;
+
+use super::links::{Link, Links};
+use super::{CrashKind, Fault, Planned};
+use crate::fleet::Fleet;
+use crate::host::Host;
+use crate::life::CLIENTS;
+use crate::plan::Plan;
+use crate::random::Random;
+use crate::trace::SharedTrace;
+use crate::world::store::Store;
+
+/// How long a supervisor waits before it starts a process again that ended, milliseconds.
+const RESTART_MS: i64 = 1_000;
+/// How long a host that crashed at a barrier stays down at most, milliseconds.
+const BARRIER_DOWN_MS_MAX: i64 = 6_000;
+/// Between two restarts of a rolling restart, milliseconds.
+const ROLLING_MS: i64 = 4_000;
+/// Of a hundred requests to the bucket, how many a fault of it strikes.
+const BUCKET_PERCENT: [u64; 3] = [10, 40, 100];
+
+/// A fault that is on.
+struct Active {
+    until_ms: i64,
+    fault: Fault,
+    /// What a disk was when the fault began.
+    image: Option<MemoryFiles>,
+}
+
+/// Makes hosts that join.
+pub type MakeHost = Box<dyn Fn(usize, usize) -> Arc<Host>>;
+
+/// See the module.
+pub struct Nemesis {
+    plan: Rc<Plan>,
+    waiting: VecDeque<Planned>,
+    active: Vec<Active>,
+    /// Hosts without a process, and when each gets one again.
+    down: BTreeMap<usize, i64>,
+    /// Crashes that are still to come: when, whom, how long it stays down.
+    crashes: VecDeque<(i64, usize, i64)>,
+    /// Hosts whose durable data was damaged, in words.
+    damaged: BTreeMap<usize, Vec<String>>,
+    fired: BTreeMap<&'static str, u64>,
+    links: Links,
+    random: Random,
+    store: Store,
+    make_host: MakeHost,
+    now_ms: i64,
+    trace: SharedTrace,
+}
+
+impl Nemesis {
+    /// A nemesis that has done nothing yet.
+    pub fn new(
+        plan: Rc<Plan>,
+        random: Random,
+        store: Store,
+        make_host: MakeHost,
+        trace: SharedTrace,
+    ) -> Nemesis {
+        Nemesis {
+            waiting: plan.faults.iter().cloned().collect(),
+            plan,
+            active: Vec::new(),
+            down: BTreeMap::new(),
+            crashes: VecDeque::new(),
+            damaged: BTreeMap::new(),
+            fired: BTreeMap::new(),
+            links: Links::default(),
+            random,
+            store,
+            make_host,
+            now_ms: 0,
+            trace,
+        }
+    }
+
+    /// How often each kind of fault was carried out; what fired of it on disks and in the bucket
+    /// is counted there.
+    pub fn fired(&self) -> &BTreeMap<&'static str, u64> {
+        &self.fired
+    }
+
+    /// Hosts whose durable data was taken away or damaged.
+    pub fn damaged(&self) -> &BTreeMap<usize, Vec<String>> {
+        &self.damaged
+    }
+
+    /// Whether no fault is on and every host has a process.
+    pub fn is_calm(&self) -> bool {
+        self.active.is_empty() && self.down.is_empty() && self.crashes.is_empty()
+    }
+
+    /// The faults' phase begins: from here on times count.
+    pub fn start(&mut self) {
+        self.down.values_mut().for_each(|at| *at -= self.now_ms);
+        self.now_ms = 0;
+    }
+
+    /// Ends and begins what is due.
+    pub fn act(&mut self, fleet: &mut Fleet) {
+        let now_ms = self.now_ms;
+        let (over, on): (Vec<Active>, Vec<Active>) =
+            std::mem::take(&mut self.active).into_iter().partition(|a| a.until_ms <= now_ms);
+        self.active = on;
+        let mut changed = !over.is_empty();
+        for active in over {
+            self.end(active, fleet);
+        }
+        while self.waiting.front().is_some_and(|planned| planned.at_ms <= now_ms) {
+            if let Some(planned) = self.waiting.pop_front() {
+                self.begin(planned, fleet);
+                changed = true;
+            }
+        }
+        while self.crashes.front().is_some_and(|(at_ms, _, _)| *at_ms <= now_ms) {
+            if let Some((_, host, down_ms)) = self.crashes.pop_front() {
+                self.crash(host, CrashKind::ProcessKill, now_ms + down_ms, fleet);
+            }
+        }
+        if changed {
+            self.links.make(self.wanted_links(fleet), &fleet.sim);
+        }
+    }
+
+    /// Crashes hosts whose power failed at a barrier, and starts processes again that are due.
+    pub fn attend(&mut self, fleet: &mut Fleet) {
+        for index in 0..fleet.hosts.len() {
+            let host = fleet.hosts[index].clone();
+            if host.disk.is_down() {
+                let kind = self.random.pick([CrashKind::PowerCut, CrashKind::TornPowerCut]);
+                let down_ms = self.random.between(200, BARRIER_DOWN_MS_MAX);
+                self.crash(index, kind, self.now_ms + down_ms, fleet);
+            } else if host.has_ended() && !self.down.contains_key(&index) {
+                self.crash(index, CrashKind::ProcessKill, self.now_ms + RESTART_MS, fleet);
+            }
+        }
+        let due: Vec<usize> = self.down.iter().filter(|(_, at)| **at <= self.now_ms).map(|(h, _)| *h).collect();
+        for index in due {
+            self.down.remove(&index);
+            fleet.sim.bounce(fleet.hosts[index].name.as_str());
+        }
+    }
+
+    /// Ends everything; hosts that are down are started within a moment.
+    pub fn heal(&mut self, fleet: &mut Fleet) {
+        self.waiting.clear();
+        self.crashes.clear();
+        for active in std::mem::take(&mut self.active) {
+            self.end(active, fleet);
+        }
+        self.links.make(BTreeMap::new(), &fleet.sim);
+        self.store.heal();
+        for host in &fleet.hosts {
+            host.disk.heal();
+            host.slowness.set(Duration::ZERO);
+            host.clock.set_offset_ms(0);
+        }
+        let soon_ms = self.now_ms + RESTART_MS;
+        self.down.values_mut().for_each(|at| *at = (*at).min(soon_ms));
+    }
+
+    /// Time goes on.
+    pub fn pass(&mut self, ms: i64) {
+        self.now_ms += ms;
+    }
+
+    fn crash(&mut self, index: usize, kind: CrashKind, back_ms: i64, fleet: &mut Fleet) {
+        let host = &fleet.hosts[index];
+        let name = &host.name;
+        self.trace.event(format!("{name} goes down: {kind:?}"));
+        fleet.sim.crash(name.as_str());
+        host.crashed(kind);
+        let back = self.down.entry(index).or_insert(back_ms);
+        *back = (*back).max(back_ms);
+    }
+
+    fn begin(&mut self, planned: Planned, fleet: &mut Fleet) {
+        self.trace.event(format!("fault: {planned}"));
+        let until_ms = self.now_ms + planned.lasts_ms;
+        let mut image = None;
+        match &planned.fault {
+            Fault::Crash { host, kind } => self.crash(*host, *kind, until_ms, fleet),
+            Fault::CrashRing { ring, kind } => {
+                for host in self.plan.rings[*ring].hosts.clone() {
+                    self.crash(host, *kind, until_ms, fleet);
+                }
+            }
+            Fault::CrashLoop { host, times } => self.crash_again(*host, *times),
+            Fault::CrashAt { host, barrier, nth } => {
+                fleet.hosts[*host].disk.crash_at(*barrier, *nth);
+            }
+            Fault::Restart { host } => fleet.hosts[*host].ask_to_stop(),
+            Fault::RollingRestart => self.roll(fleet),
+            Fault::Skew { host, ms } => fleet.hosts[*host].clock.set_offset_ms(*ms),
+            Fault::SlowDisk { host, ms } => {
+                fleet.hosts[*host].slowness.set(Duration::from_millis(*ms));
+            }
+            Fault::FailingDisk { host, what, permille } => {
+                fleet.hosts[*host].disk.fail(*what, *permille);
+            }
+            Fault::FailingSync { host } => fleet.hosts[*host].disk.fail_syncs(2),
+            Fault::FullDisk { host, free_bytes } => fleet.hosts[*host].disk.fill(*free_bytes),
+            Fault::Damage { host, .. } | Fault::LoseDisk { host } => {
+                self.crash(*host, CrashKind::PowerCut, until_ms, fleet);
+            }
+            Fault::OldDisk { host } => image = Some(fleet.hosts[*host].disk.durable()),
+            Fault::Bucket { how } => self.store.fail(*how, self.random.pick(BUCKET_PERCENT)),
+            Fault::Join { ring } => fleet.add((self.make_host)(fleet.hosts.len(), *ring)),
+            Fault::Latency { a, b, ms } => self.latency(*a, *b, Some(*ms), fleet),
+            Fault::Loss { a, b, percent } => self.loss(*a, *b, *percent, fleet),
+            Fault::Partition { .. }
+            | Fault::PartitionOneWay { .. }
+            | Fault::CutClients { .. }
+            | Fault::Duplicate { .. }
+            | Fault::Hold { .. } => {}
+        }
+        *self.fired.entry(planned.fault.kind()).or_default() += 1;
+        self.active.push(Active { until_ms, fault: planned.fault, image });
+    }
+
+    fn end(&mut self, active: Active, fleet: &mut Fleet) {
+        match &active.fault {
+            Fault::Skew { host, .. } => fleet.hosts[*host].clock.set_offset_ms(0),
+            Fault::SlowDisk { host, .. } => fleet.hosts[*host].slowness.set(Duration::ZERO),
+            Fault::FailingDisk { host, .. }
+            | Fault::FailingSync { host }
+            | Fault::FullDisk { host, .. }
+            | Fault::CrashAt { host, .. } => fleet.hosts[*host].disk.heal(),
+            Fault::Damage { host, area } => {
+                let damaged = fleet.hosts[*host].disk.damage(*area, &mut self.random);
+                if let Some(damaged) = damaged {
+                    self.note_damage(*host, damaged, fleet);
+                }
+            }
+            Fault::LoseDisk { host } => {
+                fleet.hosts[*host].disk.replace(&MemoryFiles::default());
+                fleet.hosts[*host].key_value.wipe();
+                self.note_damage(*host, "the disk is lost".to_owned(), fleet);
+            }
+            Fault::OldDisk { host } => self.attach_old(*host, active.image, fleet),
+            Fault::Bucket { .. } => self.store.heal(),
+            Fault::Latency { a, b, .. } => self.latency(*a, *b, None, fleet),
+            Fault::Loss { a, b, .. } => self.loss(*a, *b, 0, fleet),
+            _ => {}
+        }
+    }
+
+    fn note_damage(&mut self, host: usize, what: String, fleet: &Fleet) {
+        self.trace.event(format!("{}: {what}", fleet.hosts[host].name));
+        self.damaged.entry(host).or_default().push(what);
+    }
+
+    fn attach_old(&mut self, host: usize, image: Option<MemoryFiles>, fleet: &mut Fleet) {
+        let Some(image) = image else { return };
+        self.crash(host, CrashKind::PowerCut, self.now_ms + RESTART_MS, fleet);
+        fleet.hosts[host].disk.replace(&image);
+        fleet.hosts[host].key_value.wipe();
+        self.note_damage(host, "an old disk is attached".to_owned(), fleet);
+    }
+
+    fn crash_again(&mut self, host: usize, times: u32) {
+        let mut at_ms = self.now_ms;
+        for _ in 0..times {
+            self.crashes.push_back((at_ms, host, 300));
+            at_ms += self.random.between(500, 3_000);
+        }
+        self.crashes.make_contiguous().sort_unstable();
+    }
+
+    /// The nodes stop one after the other; each is started again when it has ended.
+    fn roll(&mut self, fleet: &Fleet) {
+        for index in 0..fleet.hosts.len() {
+            let at_ms = self.now_ms + ROLLING_MS * i64::try_from(index).unwrap_or(0);
+            let planned = Planned { at_ms, lasts_ms: 1, fault: Fault::Restart { host: index } };
+            let later = |p: &Planned| p.at_ms <= at_ms;
+            let place = self.waiting.iter().position(|p| !later(p)).unwrap_or(self.waiting.len());
+            self.waiting.insert(place, planned);
+        }
+    }
+
+    fn latency(&mut self, a: usize, b: usize, ms: Option<u64>, fleet: &Fleet) {
+        let (a, b) = (fleet.hosts[a].name.as_str(), fleet.hosts[b].name.as_str());
+        let max = ms.map_or(self.plan.network.latency_max, Duration::from_millis);
+        fleet.sim.set_link_max_message_latency(a, b, max);
+    }
+
+    fn loss(&mut self, a: usize, b: usize, percent: u64, fleet: &mut Fleet) {
+        let (a, b) = (fleet.hosts[a].name.clone(), fleet.hosts[b].name.clone());
+        fleet.sim.set_link_fail_rate(a.as_str(), b.as_str(), percent as f64 / 100.0);
+    }
+
+    /// What all faults that are on make of the network.
+    fn wanted_links(&self, fleet: &Fleet) -> BTreeMap<(String, String), Link> {
+        let mut wanted = BTreeMap::new();
+        let name = |index: usize| fleet.hosts[index].name.clone();
+        let mut add = |a: String, b: String, link: Link| {
+            let (pair, link) = ordered(a, b, link);
+            let now: &mut Link = wanted.entry(pair).or_default();
+            *now = now.and(link);
+        };
+        for active in &self.active {
+            match &active.fault {
+                Fault::Partition { side } => {
+                    for a in side {
+                        for b in (0..fleet.hosts.len()).filter(|b| !side.contains(b)) {
+                            add(name(*a), name(b), Link::Cut);
+                        }
+                    }
+                }
+                Fault::PartitionOneWay { from, to } => {
+                    add(name(*from), name(*to), Link::CutForth);
+                }
+                Fault::CutClients { host } => add(CLIENTS.to_owned(), name(*host), Link::Cut),
+                Fault::Hold { host } => {
+                    for b in (0..fleet.hosts.len()).filter(|b| b != host) {
+                        add(name(*host), name(b), Link::Held);
+                    }
+                    add(CLIENTS.to_owned(), name(*host), Link::Held);
+                }
+                _ => {}
+            }
+        }
+        wanted
+    }
+}
+
+/// The pair in order of its names.
+fn ordered(a: String, b: String, link: Link) -> ((String, String), Link) {
+    if a <= b {
+        return ((a, b), link);
+    }
+    let turned = match link {
+        Link::CutForth => Link::CutBack,
+        Link::CutBack => Link::CutForth,
+        other => other,
+    };
+    ((b, a), turned)
+}

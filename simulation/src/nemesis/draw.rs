@@ -1,0 +1,206 @@
+//! Draws the faults of a life: which kinds it has at all, and then when, where and how long.
+
+use super::{BucketFault, CrashKind, DiskFault, Fault, Planned};
+use crate::arguments::Profile;
+use crate::plan::{Plan, SKEW_MS_MAX};
+use crate::random::Random;
+use crate::world::disk::{Area, Barrier};
+
+/// Kinds of faults, as far as drawing goes; each with how often it is drawn where a life has it.
+const KINDS: [(u64, Kind); 12] = [
+    (5, Kind::Partition),
+    (3, Kind::Hold),
+    (4, Kind::Links),
+    (6, Kind::Crash),
+    (2, Kind::CrashMany),
+    (5, Kind::CrashAt),
+    (2, Kind::Restart),
+    (3, Kind::Clock),
+    (5, Kind::Disk),
+    (3, Kind::Destruction),
+    (5, Kind::Bucket),
+    (1, Kind::Join),
+];
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Partition,
+    Hold,
+    Links,
+    Crash,
+    CrashMany,
+    CrashAt,
+    Restart,
+    Clock,
+    Disk,
+    Destruction,
+    Bucket,
+    Join,
+}
+
+/// The faults of a life in order of time.
+pub fn draw_faults(random: &mut Random, plan: &Plan) -> Vec<Planned> {
+    // A life has about two in three of the kinds, so that lives differ in what goes together.
+    let kinds: Vec<(u64, Kind)> = KINDS.into_iter().filter(|_| random.percent(66)).collect();
+    if kinds.is_empty() {
+        return draw_faults(random, plan);
+    }
+    let victims: Vec<usize> =
+        plan.rings.iter().map(|ring| ring.hosts[random.index(ring.hosts.len())]).collect();
+    let per_minute = random.pick([4, 7, 10]);
+    let minutes = plan.faults_ms.unsigned_abs() / 60_000;
+    let number = match plan.profile {
+        Profile::LongHaul => minutes / 60,
+        Profile::Race => minutes * per_minute * 2,
+        _ => minutes * per_minute,
+    };
+    let mut drawing = Drawing { random, plan, victims };
+    let mut faults: Vec<Planned> = (0..number).map(|_| drawing.planned(&kinds)).collect();
+    faults.sort_by_key(|planned| planned.at_ms);
+    faults
+}
+
+struct Drawing<'a> {
+    random: &'a mut Random,
+    plan: &'a Plan,
+    /// The host of each ring that may lose what is durable.
+    victims: Vec<usize>,
+}
+
+impl Drawing<'_> {
+    fn planned(&mut self, kinds: &[(u64, Kind)]) -> Planned {
+        let total: u64 = kinds.iter().map(|(weight, _)| weight).sum();
+        let mut left = self.random.below(total);
+        let mut kind = kinds[0].1;
+        for (weight, candidate) in kinds {
+            if left < *weight {
+                kind = *candidate;
+                break;
+            }
+            left -= weight;
+        }
+        let at_ms = self.random.between(0, self.plan.faults_ms * 9 / 10);
+        let lasts_ms = self.random.pick([300, 1_500, 4_000, 9_000, 14_000]);
+        let lasts_ms = self.random.between(lasts_ms / 2, lasts_ms);
+        Planned { at_ms, lasts_ms, fault: self.fault(kind) }
+    }
+
+    fn fault(&mut self, kind: Kind) -> Fault {
+        match kind {
+            Kind::Partition => self.partition(),
+            Kind::Hold => Fault::Hold { host: self.host() },
+            Kind::Links => self.links(),
+            Kind::Crash => Fault::Crash { host: self.host(), kind: self.crash_kind() },
+            Kind::CrashMany => self.crash_many(),
+            Kind::CrashAt => Fault::CrashAt {
+                host: self.host(),
+                barrier: self.random.pick(Barrier::ALL),
+                nth: self.random.pick([1, 1, 2, 5, 20]),
+            },
+            Kind::Restart if self.random.percent(25) => Fault::RollingRestart,
+            Kind::Restart => Fault::Restart { host: self.host() },
+            Kind::Clock => self.clock(),
+            Kind::Disk => self.disk(),
+            Kind::Destruction => self.destruction(),
+            Kind::Bucket => self.bucket(),
+            Kind::Join => Fault::Join { ring: self.random.index(self.plan.rings.len()) },
+        }
+    }
+
+    fn host(&mut self) -> usize {
+        self.random.index(self.plan.hosts.len())
+    }
+
+    fn pair(&mut self) -> (usize, usize) {
+        let a = self.host();
+        let other = self.random.index(self.plan.hosts.len() - 1);
+        (a, if other >= a { other + 1 } else { other })
+    }
+
+    fn crash_kind(&mut self) -> CrashKind {
+        self.random.pick([CrashKind::PowerCut, CrashKind::TornPowerCut, CrashKind::ProcessKill])
+    }
+
+    fn partition(&mut self) -> Fault {
+        let (from, to) = self.pair();
+        match self.random.below(4) {
+            0 => Fault::PartitionOneWay { from, to },
+            1 => Fault::CutClients { host: from },
+            2 => Fault::Partition { side: vec![from] },
+            _ => {
+                let hosts = 0..self.plan.hosts.len();
+                let side = hosts.filter(|_| self.random.percent(50)).collect();
+                Fault::Partition { side }
+            }
+        }
+    }
+
+    fn links(&mut self) -> Fault {
+        let (a, b) = self.pair();
+        match self.random.percent(50) {
+            true => Fault::Latency { a, b, ms: self.random.pick([50, 300, 1_500]) },
+            false => Fault::Loss { a, b, percent: self.random.pick([1, 5]) },
+        }
+    }
+
+    fn crash_many(&mut self) -> Fault {
+        match self.random.percent(50) {
+            true => Fault::CrashRing {
+                ring: self.random.index(self.plan.rings.len()),
+                kind: self.crash_kind(),
+            },
+            false => Fault::CrashLoop { host: self.host(), times: self.random.pick([2, 3, 5]) },
+        }
+    }
+
+    /// Off by up to minutes, or over the edge of a window.
+    fn clock(&mut self) -> Fault {
+        let window_ms = i64::try_from(self.plan.window.as_millis()).unwrap_or(i64::MAX);
+        let ms = self.random.pick([5_000, window_ms.min(SKEW_MS_MAX), SKEW_MS_MAX]);
+        let ms = if self.random.percent(50) { ms } else { -ms };
+        Fault::Skew { host: self.host(), ms }
+    }
+
+    fn disk(&mut self) -> Fault {
+        let host = self.host();
+        match self.random.below(6) {
+            0 => Fault::SlowDisk { host, ms: self.random.pick([20, 300, 2_000]) },
+            1 => Fault::FailingSync { host },
+            2 => Fault::FullDisk { host, free_bytes: self.random.pick([0, 3_000, 100_000]) },
+            _ => {
+                let what = [DiskFault::Reads, DiskFault::Writes, DiskFault::Metadata];
+                let what = self.random.pick(what);
+                Fault::FailingDisk { host, what, permille: self.random.pick([5, 50]) }
+            }
+        }
+    }
+
+    fn destruction(&mut self) -> Fault {
+        let host = match self.plan.profile {
+            Profile::BeyondBudget => self.host(),
+            _ => self.victims[self.random.index(self.victims.len())],
+        };
+        match self.random.below(6) {
+            0 => Fault::LoseDisk { host },
+            1 => Fault::OldDisk { host },
+            _ => {
+                let areas =
+                    [Area::Journal, Area::Chunks, Area::Index, Area::Meta, Area::RaftLog];
+                Fault::Damage { host, area: self.random.pick(areas) }
+            }
+        }
+    }
+
+    fn bucket(&mut self) -> Fault {
+        let how = self.random.pick([
+            BucketFault::Errors,
+            BucketFault::Timeouts,
+            BucketFault::ShortReads,
+            BucketFault::Multipart,
+            BucketFault::Forbidden,
+            BucketFault::Unreachable,
+            BucketFault::Slow,
+        ]);
+        Fault::Bucket { how }
+    }
+}
