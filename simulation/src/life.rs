@@ -42,7 +42,6 @@ pub(crate) type SharedStage = Rc<RefCell<Stage>>;
 struct Life {
     seed: u64,
     plan: Rc<Plan>,
-    random: Random,
     fleet: crate::fleet::Fleet,
     nemesis: crate::nemesis::Nemesis,
     stage: SharedStage,
@@ -90,6 +89,9 @@ impl Life {
         self.nemesis.attend(&mut self.fleet);
         let calm = self.nemesis.is_calm();
         let mut stage = self.stage.borrow_mut();
+        if stage.hosts.len() < self.fleet.hosts.len() {
+            stage.hosts.clone_from(&self.fleet.hosts);
+        }
         stage.note_calm(calm, self.fleet.now_ms());
         if let Some(violation) = stage.take_violation() {
             return Err(violation.into());

@@ -73,7 +73,7 @@ pub async fn get(host: usize, stage: &SharedStage, query: &str, at_ms: i64) -> O
         let stage = stage.borrow();
         (stage.hosts[host].name.clone(), stage.trace.clone())
     };
-    let form = format!("time={}&query={}", at_ms as f64 / 1000.0, percent_encoded(query));
+    let form = format!("dedup=false&time={}&query={}", at_ms as f64 / 1000.0, percent_encoded(query));
     let request = Request::post("/api/v1/query")
         .header("content-type", "application/x-www-form-urlencoded")
         .body(Full::new(Bytes::from(form)))
