@@ -18,6 +18,7 @@ pub mod invariants;
 pub mod knobs;
 pub mod ledger;
 pub mod life;
+pub mod model;
 pub mod node;
 pub mod oracle;
 pub mod random;

@@ -52,6 +52,9 @@ pub struct TrafficOptions {
     pub clients_per_tenant: usize,
     /// Series of each client.
     pub series_per_client: usize,
+    /// Label that tells the replicas of a pair apart, where they are told apart. The ledger and
+    /// the model know nothing of deduplication: queries must not take it for a replica label.
+    pub replica_label: &'static str,
     /// Times that the cluster is configured with.
     pub spans: Spans,
     /// Of a hundred pushes, how many have something that must be refused.

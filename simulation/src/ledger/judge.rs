@@ -125,7 +125,7 @@ impl Ledger {
         let place = self.places.get(&bits);
         let is_foreign = place.is_some_and(|(of, ..)| of.tenant != key.tenant);
         let evidence = format!(
-            "{key} at {t} shows {}, which was not sent there or was rejected for good: {}; in the {}",
+            "{key} at {t} shows {}, which was not sent there or rejected for good: {}; in the {}",
             describe_bits(bits),
             self.describe_origin(bits),
             describe_answer(question, answer)
