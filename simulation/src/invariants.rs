@@ -36,7 +36,7 @@ pub mod i17_bounds;
 pub mod i18_liveness;
 
 #[cfg(test)]
-mod fixtures;
+mod fakes;
 
 use std::collections::BTreeMap;
 use std::fmt;

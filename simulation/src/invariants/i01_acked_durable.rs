@@ -50,7 +50,7 @@ pub fn check<'a>(
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixtures::{acked, bits, contents};
+    use super::super::fakes::{acked, bits, contents};
     use super::*;
 
     #[test]

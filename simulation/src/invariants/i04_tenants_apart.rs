@@ -59,7 +59,7 @@ pub fn check_values(
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixtures::{bits, contents, key};
+    use super::super::fakes::{bits, contents, key};
     use super::*;
     use proto::{STALE_NAN_BITS, TenantName};
 

@@ -5,12 +5,14 @@
 //! - *Monotone*: while a node runs, what it knows as committed and has applied never goes back.
 //! - *Order*: purged, applied, committed and last entry of a node are in this order.
 //! - *Log matching*: entries with the same index and term are the same, and so is all before them.
+//! - *Committed on a quorum*: an entry that a node knows to be committed is on a majority of voters.
 //! - *Committed is for ever*: an entry that was committed is never another one.
 //! - *Leader completeness*: the leader of a later term has every committed entry.
 //! - *State machine safety*: nodes that applied the same entries have the same state.
 //!
 //! Observe every node at the same time, as often as is affordable: what happens in between is not
-//! seen.
+//! seen. A node that is down may be given as its disk has it, with the number of its next start;
+//! quorums are counted only when all voters are given.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -44,7 +46,7 @@ pub struct RaftSeen {
     pub entries: BTreeMap<u64, EntryHash>,
     /// Hash over its state machine.
     pub state_hash: u64,
-    /// The voters that it has applied.
+    /// The voters of its last membership; empty while that is a joint one.
     pub voters: BTreeSet<u64>,
 }
 
@@ -86,6 +88,7 @@ impl RaftHistory {
                 check_matching(at_ms, seen, other)?;
             }
         }
+        nodes.iter().try_for_each(|seen| self.check_quorum(at_ms, seen, nodes))?;
         nodes.iter().try_for_each(|seen| self.check_commits(at_ms, seen))?;
         nodes.iter().try_for_each(|seen| self.check_leader(at_ms, seen))?;
         self.last.extend(nodes.iter().map(|seen| (seen.node, seen.clone())));
@@ -152,6 +155,33 @@ impl RaftHistory {
             let (node, applied) = (seen.node, seen.applied);
             let text = format!("{node} and {by} applied up to {applied} and differ");
             return broken(at_ms, text);
+        }
+        Ok(())
+    }
+
+    /// What is newly known as committed, is on a majority.
+    fn check_quorum(
+        &self,
+        at_ms: i64,
+        seen: &RaftSeen,
+        nodes: &[RaftSeen],
+    ) -> Result<(), Violation> {
+        let voters: Vec<_> = nodes.iter().filter(|n| seen.voters.contains(&n.node)).collect();
+        let is_agreed = voters.iter().all(|voter| voter.voters == seen.voters);
+        if voters.is_empty() || voters.len() != seen.voters.len() || !is_agreed {
+            return Ok(());
+        }
+        for (index, entry) in seen.entries.range(..=seen.committed) {
+            if self.committed.contains_key(index) {
+                continue;
+            }
+            let has = |n: &&&RaftSeen| n.purged >= *index || n.entries.get(index) == Some(entry);
+            let count = voters.iter().filter(has).count();
+            if count * 2 <= voters.len() {
+                let (node, all) = (seen.node, voters.len());
+                let text = format!("{node} committed entry {index}, which {count} of {all} have");
+                return broken(at_ms, text);
+            }
         }
         Ok(())
     }

@@ -152,7 +152,7 @@ mod tests {
     use storage::chunk::encode;
     use ulid::Ulid;
 
-    use super::super::fixtures::{bits, contents, key};
+    use super::super::fakes::{bits, contents, key};
     use super::*;
 
     fn options() -> ReadOptions {

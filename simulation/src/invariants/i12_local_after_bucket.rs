@@ -31,7 +31,7 @@ pub fn check(removed: &RemovedBlock, bucket: &Contents) -> Result<(), Violation>
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixtures::{bits, contents, removed};
+    use super::super::fakes::{bits, contents, removed};
     use super::*;
 
     #[test]

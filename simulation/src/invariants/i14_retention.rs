@@ -57,7 +57,7 @@ pub fn check_kept(
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixtures::removed;
+    use super::super::fakes::removed;
     use super::*;
 
     #[test]

@@ -57,7 +57,7 @@ pub fn check(recovery: &Recovery, ledger: &Ledger) -> Result<(), Violation> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixtures::{acked, bits, contents};
+    use super::super::fakes::{acked, bits, contents};
     use super::*;
 
     #[test]

@@ -130,7 +130,7 @@ fn what_was_not_answered_is_sent_again_and_judged_anew() {
     let mut traffic = traffic(9);
     traffic.options.retry_percent = 100;
     let push = traffic.ordinary(0, NOW_MS);
-    traffic.told(&push, Outcome::Status(200));
+    traffic.told(&push, Outcome::Status(400));
     assert!(traffic.clients[0].again.is_empty());
     traffic.told(&push, Outcome::Unknown);
     let again = traffic.next_of(0, NOW_MS + 10 * options().spans.accept_age_ms);

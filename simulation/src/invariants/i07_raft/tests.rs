@@ -99,3 +99,20 @@ fn equal_entries_give_equal_states() {
     let other = RaftSeen { state_hash: 1, ..node(2, 1, &[1]) };
     assert_broken(&[&[node(1, 1, &[1]), other]], "differ");
 }
+
+#[test]
+fn what_is_committed_is_on_a_majority_of_voters() {
+    let voter = |id, terms: &[u64], committed| {
+        let state_hash = node(id, 1, &terms[..committed as usize]).state_hash;
+        let seen = RaftSeen { committed, applied: committed, state_hash, ..node(id, 1, terms) };
+        RaftSeen { voters: [1, 2, 3].into(), ..seen }
+    };
+    let (leader, with, without) = (voter(1, &[1, 1], 2), voter(2, &[1, 1], 1), voter(3, &[1], 1));
+    last_of(&[&[leader.clone(), with.clone(), without.clone()]]).unwrap();
+    let lagging = RaftSeen { node: 2, ..without.clone() };
+    assert_broken(&[&[leader.clone(), lagging.clone(), without.clone()]], "1 of 3");
+    // A voter is not seen, or the membership is changing: it cannot be counted.
+    last_of(&[&[leader.clone(), lagging.clone()]]).unwrap();
+    let changing = RaftSeen { voters: [1, 3].into(), ..lagging };
+    last_of(&[&[leader, changing, without]]).unwrap();
+}
