@@ -1,6 +1,6 @@
 //! The node's blocks: cut out of the head, shipped to the bucket, retired from the local disk.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use cluster::Cluster;
@@ -23,8 +23,9 @@ use crate::env::{Env, Threads, run_blocking};
 use crate::error::NodeError;
 use crate::metrics::{Metrics, ResultLabels};
 
-/// A list of the bucket that is older than this vouches for nothing.
-const LIST_AGE_MAX: Duration = Duration::from_secs(300);
+/// A list of the bucket that is older than so many times the interval at which it is listed
+/// vouches for nothing.
+const LIST_AGE_INTERVALS_MAX: u32 = 10;
 /// Folder of the local blocks within the data directory.
 const BLOCKS_DIRECTORY: &str = "blocks";
 
@@ -39,12 +40,14 @@ pub struct Blocks {
     tenant_label: String,
     hashring: String,
     random: Mutex<StdRng>,
-    /// Blocks known to be whole in the bucket.
-    shipped: Mutex<BTreeSet<Ulid>>,
+    /// Blocks known to be whole in the bucket, and since when this process knows it.
+    shipped: Mutex<BTreeMap<Ulid, Instant>>,
     /// Why the list of the bucket's blocks may lack something.
     doubt: Mutex<Option<String>>,
     /// When the bucket was last listed.
     listed: Mutex<Instant>,
+    /// A list that is older than this vouches for nothing; on every node.
+    list_age_max: Duration,
 }
 
 impl Blocks {
@@ -82,6 +85,7 @@ impl Blocks {
             shipped: Mutex::default(),
             doubt: Mutex::new(Some("it was not listed yet".to_owned())),
             listed: Mutex::new(Instant::now()),
+            list_age_max: config.store.sync_interval * LIST_AGE_INTERVALS_MAX,
         });
         blocks.refresh().await;
         Ok(blocks)
@@ -143,7 +147,7 @@ impl Blocks {
         let blocks = self.local.list();
         let mut waiting = 0;
         for meta in &blocks {
-            if self.shipped.lock().contains(&meta.ulid) || self.bucket.contains(meta.ulid) {
+            if self.shipped.lock().contains_key(&meta.ulid) || self.bucket.contains(meta.ulid) {
                 continue;
             }
             match self.ship_one(meta.ulid).await {
@@ -170,9 +174,14 @@ impl Blocks {
         if !is_shipped(store.as_ref(), ulid).await? {
             return Err(StorageError::corrupt(ulid.to_string(), "it is not whole in the bucket"));
         }
-        self.shipped.lock().insert(ulid);
+        self.note_shipped(ulid);
         tracing::info!(block = %ulid, objects = done.objects, bytes = done.bytes, "block uploaded");
         Ok(())
+    }
+
+    /// Takes down that a block is whole in the bucket, and answers for how long that is known.
+    fn note_shipped(&self, ulid: Ulid) -> Duration {
+        self.shipped.lock().entry(ulid).or_insert_with(Instant::now).elapsed()
     }
 
     async fn refresh(&self) {
@@ -197,11 +206,12 @@ impl Blocks {
     pub fn doubt(&self) -> Option<String> {
         let age = self.listed.lock().elapsed();
         let old = || format!("it was last listed {} s ago", age.as_secs());
-        self.doubt.lock().clone().or_else(|| (age > LIST_AGE_MAX).then(old))
+        self.doubt.lock().clone().or_else(|| (age > self.list_age_max).then(old))
     }
 
     /// Removes local blocks that are older than the retention, whole in the bucket, and served
-    /// from there.
+    /// from there by every node: each has listed the bucket since the block was there, or says
+    /// that its list is too old to vouch for anything.
     pub async fn retire(&self, now_ms: i64, retention_ms: i64) {
         let mut candidates = Vec::new();
         for meta in self.local.list() {
@@ -220,6 +230,7 @@ impl Blocks {
             if !in_bucket {
                 self.shipped.lock().remove(&meta.ulid);
             }
+            let in_bucket = in_bucket && self.note_shipped(meta.ulid) > self.list_age_max;
             let (ulid, max_time) = (meta.ulid, meta.max_time);
             candidates.push(LocalBlock { ulid, max_time, in_bucket, served_from_bucket });
         }

@@ -362,6 +362,7 @@ impl Start {
                 },
                 tick,
             },
+            sync_interval: self.config.store.sync_interval,
             retention_ms: millis(tsdb.retention),
             fatal,
         }

@@ -29,6 +29,9 @@ pub const HTTP_PORT: u16 = 10902;
 /// Port of the write edge of every host.
 pub const WRITE_PORT: u16 = 19291;
 
+/// How the reason begins when a node did not come up.
+pub const NOT_STARTED: &str = "it did not start";
+
 /// A node that runs.
 #[derive(Clone)]
 pub struct Running {
@@ -138,7 +141,7 @@ impl Host {
         let seed = Random::new(self.seed ^ start.rotate_left(32)).bits();
         match Node::start(self.config.clone(), self.env(seed)).await {
             Ok(node) => self.serve(node).await,
-            Err(error) => self.exited(format!("it did not start: {error}")),
+            Err(error) => self.exited(format!("{NOT_STARTED}: {error}")),
         }
         *self.running.lock() = None;
         self.ended.store(true, Ordering::Relaxed);

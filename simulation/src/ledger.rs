@@ -19,6 +19,7 @@ mod answer;
 mod attempt;
 mod evidence;
 mod judge;
+mod reply;
 mod rest;
 mod slot;
 
@@ -29,7 +30,9 @@ use crate::traffic::{Fate, Outcome, Push, SeriesKey};
 use attempt::Attempt;
 
 pub use answer::{Answer, Question, ReadSeries};
-pub use slot::{Slot, Tried};
+pub use judge::Allowed;
+pub use reply::{Reply, ReplyError};
+pub use slot::{Slot, Tried, greater_bits};
 
 /// What the ledger counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

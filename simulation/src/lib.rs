@@ -23,6 +23,7 @@ pub mod host;
 pub mod invariants;
 pub mod ledger;
 pub mod life;
+pub mod model;
 pub mod nemesis;
 pub mod plan;
 pub mod random;

@@ -43,6 +43,8 @@ pub struct Plan {
     pub late_part_interval: Duration,
     /// How long blocks stay on local disk.
     pub retention: Duration,
+    /// How often the bucket is listed.
+    pub sync_interval: Duration,
     /// Head partitions of a node.
     pub partitions: usize,
     /// Threads that a node believes to have.
@@ -83,6 +85,7 @@ impl Plan {
             window_grace: Duration::from_secs(random.pick([5, 10, 20])),
             late_part_interval: Duration::from_secs(random.pick([10, 30])),
             retention: Duration::from_secs(random.pick([60, 90, 3_600])),
+            sync_interval: Duration::from_secs(random.pick([2, 4])),
             partitions: random.pick([1, 2, 4]),
             cores: random.pick([1, 2, 4]),
             clients_per_tenant: random.pick([1, 2, 3]),
@@ -107,6 +110,7 @@ impl Plan {
         self.window_grace = Duration::from_secs(30 * 60);
         self.late_part_interval = Duration::from_secs(15 * 60);
         self.retention = Duration::from_secs(24 * 60 * 60 * random.pick([1, 2, 15]));
+        self.sync_interval = Duration::from_secs(5 * 60);
         self.push_every_ms = 10 * 60 * 1000;
         self.query_every_ms = 60 * 60 * 1000;
         self.clients_per_tenant = 1;

@@ -31,6 +31,8 @@ pub use spans::Spans;
 
 /// Pushes of one client that wait to be sent again.
 const AGAIN_PUSHES_MAX: usize = 20;
+/// Of a hundred acknowledged pushes, how many are sent again: their clients did not hear of it.
+const DEAF_PERCENT: u64 = 3;
 
 /// A tenant of a life.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,6 +54,9 @@ pub struct TrafficOptions {
     pub clients_per_tenant: usize,
     /// Series of each client.
     pub series_per_client: usize,
+    /// Label that tells the replicas of a pair apart, where they are told apart. The ledger and
+    /// the model know nothing of deduplication: queries must not take it for a replica label.
+    pub replica_label: &'static str,
     /// Times that the cluster is configured with.
     pub spans: Spans,
     /// Of a hundred pushes, how many have something that must be refused.
@@ -118,12 +123,17 @@ impl Traffic {
     }
 
     /// Tells a client what came of a push. What was not answered, or with an error that may pass,
-    /// is mostly sent again, as Prometheus does.
+    /// is mostly sent again, as Prometheus does; sometimes what was acknowledged is, too.
     pub fn told(&mut self, push: &Push, outcome: Outcome) {
-        let client = &mut self.clients[push.client];
-        let again = outcome.may_pass() && client.again.len() < AGAIN_PUSHES_MAX;
-        if again && self.random.percent(self.options.retry_percent) {
-            client.again.push_back(push.clone());
+        let percent = match outcome {
+            _ if outcome.may_pass() => self.options.retry_percent,
+            _ if outcome.is_ack() => DEAF_PERCENT,
+            _ => 0,
+        };
+        let is_again = self.random.percent(percent);
+        let again = &mut self.clients[push.client].again;
+        if is_again && again.len() < AGAIN_PUSHES_MAX {
+            again.push_back(push.clone());
         }
     }
 

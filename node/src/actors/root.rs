@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use cluster::Cluster;
 use ractor::{Actor, ActorCell, ActorId, ActorProcessingErr, ActorRef, SupervisionEvent};
@@ -37,6 +38,8 @@ pub struct Services {
     pub hashring: Option<String>,
     /// Times of windows and blocks.
     pub times: compaction::Times,
+    /// How often the bucket is listed and uploads are tried again.
+    pub sync_interval: Duration,
     /// How long blocks stay on local disk, in ms.
     pub retention_ms: i64,
     /// Where the end of the node is told.

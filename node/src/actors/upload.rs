@@ -1,14 +1,9 @@
 //! The upload actor: brings local blocks to the bucket, oldest first, and remembers which are
 //! there.
 
-use std::time::Duration;
-
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 
 use super::root::Services;
-
-/// How often the actor looks by itself.
-const LOOK_EVERY: Duration = Duration::from_secs(30);
 
 /// What the upload actor is told.
 #[derive(Debug)]
@@ -33,7 +28,7 @@ impl Actor for UploadActor {
         services: Services,
     ) -> Result<Services, ActorProcessingErr> {
         myself.cast(Message::BlockCut)?;
-        myself.send_interval(LOOK_EVERY, || Message::Tick);
+        myself.send_interval(services.sync_interval, || Message::Tick);
         Ok(services)
     }
 

@@ -91,6 +91,7 @@ impl NodeConfig {
             one("head.partitions", self.head.partitions),
             one("head.series-max", self.head.series_max),
             one("store.cache-bytes", size_text(self.store.cache_bytes)),
+            one("sync-block-duration", duration_text(self.store.sync_interval)),
         ];
         if let BucketConfig::Objstore(yaml) = &self.bucket {
             settings.push(one("objstore.config", yaml));

@@ -60,8 +60,13 @@ impl Ledger {
         self.counts.answers_complete += u64::from(answer.is_complete);
         let read = self.index(question, answer)?;
         for (key, samples) in &read {
-            for (t, bits) in samples {
-                self.check_known(question, answer, key, *t, *bits)?;
+            let slots = self.series.get(*key);
+            let is_known = |(t, bits): &(&i64, &u64)| {
+                let slot = slots.and_then(|slots| slots.get(t));
+                slot.is_some_and(|slot| slot.get(**bits).is_some())
+            };
+            if let Some((t, bits)) = samples.iter().find(|sample| !is_known(sample)) {
+                return Err(self.unknown(question, answer, key, *t, *bits));
             }
         }
         for (key, slots) in self.series.iter().filter(|(key, _)| question.takes(key)) {
@@ -109,28 +114,24 @@ impl Ledger {
         Ok(read)
     }
 
-    /// A sample that was read was tried for that very tenant, series and time.
-    fn check_known(
+    /// A sample that was read and not tried for that very tenant, series and time.
+    fn unknown(
         &self,
         question: &Question,
         answer: &Answer,
         key: &SeriesKey,
         t: i64,
         bits: u64,
-    ) -> Result<(), Violation> {
-        let slot = self.series.get(key).and_then(|slots| slots.get(&t));
-        if slot.is_some_and(|slot| slot.get(bits).is_some()) {
-            return Ok(());
-        }
+    ) -> Violation {
         let place = self.places.get(&bits);
         let is_foreign = place.is_some_and(|(of, ..)| of.tenant != key.tenant);
         let evidence = format!(
-            "{key} at {t} shows {}, which was not sent there or was rejected for good: {}; in the {}",
+            "{key} at {t} shows {}, which was not sent there or rejected for good: {}; in the {}",
             describe_bits(bits),
             self.describe_origin(bits),
             describe_answer(question, answer)
         );
-        Err(Violation::new(if is_foreign { "I4" } else { "I3" }, evidence))
+        Violation::new(if is_foreign { "I4" } else { "I3" }, evidence)
     }
 
     fn wrong(

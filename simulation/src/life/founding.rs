@@ -68,6 +68,7 @@ fn config_of(plan: &Plan, index: usize, ring: usize) -> NodeConfig {
     config.tsdb.window_grace = plan.window_grace;
     config.tsdb.late_part_interval = plan.late_part_interval;
     config.tsdb.retention = plan.retention;
+    config.store.sync_interval = plan.sync_interval;
     config.tsdb.wal_segment_bytes = SEGMENT_BYTES;
     config.head.partitions = plan.partitions;
     config.receive.accept_age = ACCEPT_AGE;

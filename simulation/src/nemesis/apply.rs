@@ -10,7 +10,7 @@ use journal::files::memory::MemoryFiles;
 use super::links::{Link, Links};
 use super::{CrashKind, Fault, Planned};
 use crate::fleet::Fleet;
-use crate::host::Host;
+use crate::host::{Host, NOT_STARTED};
 use crate::life::CLIENTS;
 use crate::plan::Plan;
 use crate::random::Random;
@@ -23,6 +23,8 @@ const RESTART_MS: i64 = 1_000;
 const BARRIER_DOWN_MS_MAX: i64 = 6_000;
 /// Between two restarts of a rolling restart, milliseconds.
 const ROLLING_MS: i64 = 4_000;
+/// A node that refuses its disk so often in a row is given another.
+const REFUSALS_MAX: u32 = 3;
 /// Of a hundred requests to the bucket, how many a fault of it strikes.
 const BUCKET_PERCENT: [u64; 3] = [10, 40, 100];
 
@@ -48,6 +50,8 @@ pub struct Nemesis {
     crashes: VecDeque<(i64, usize, i64)>,
     /// Hosts whose durable data was damaged, in words.
     damaged: BTreeMap<usize, Vec<String>>,
+    /// How often in a row each host's node refused to start.
+    refusals: BTreeMap<usize, u32>,
     fired: BTreeMap<&'static str, u64>,
     links: Links,
     random: Random,
@@ -73,6 +77,7 @@ impl Nemesis {
             down: BTreeMap::new(),
             crashes: VecDeque::new(),
             damaged: BTreeMap::new(),
+            refusals: BTreeMap::new(),
             fired: BTreeMap::new(),
             links: Links::default(),
             random,
@@ -140,6 +145,7 @@ impl Nemesis {
                 let down_ms = self.random.between(200, BARRIER_DOWN_MS_MAX);
                 self.crash(index, kind, self.now_ms + down_ms, fleet);
             } else if host.has_ended() && !self.down.contains_key(&index) {
+                self.operate(index, fleet);
                 self.crash(index, CrashKind::ProcessKill, self.now_ms + RESTART_MS, fleet);
             }
         }
@@ -171,6 +177,31 @@ impl Nemesis {
     /// Time goes on.
     pub fn pass(&mut self, ms: i64) {
         self.now_ms += ms;
+    }
+
+    /// What an operator does with a node that ended by itself: a host whose disk is known to be
+    /// bad, and whose node says so at each start, gets an empty one.
+    fn operate(&mut self, index: usize, fleet: &Fleet) {
+        let host = &fleet.hosts[index];
+        let refused = host.take_exits().iter().any(|reason| reason.starts_with(NOT_STARTED));
+        if !refused {
+            self.refusals.remove(&index);
+            return;
+        }
+        let refusals = self.refusals.entry(index).or_default();
+        *refusals += 1;
+        if *refusals >= REFUSALS_MAX && self.damaged.contains_key(&index) {
+            self.refusals.remove(&index);
+            self.replace_disk(index, fleet);
+            *self.fired.entry("replaced by an operator").or_default() += 1;
+        }
+    }
+
+    fn replace_disk(&mut self, index: usize, fleet: &Fleet) {
+        let host = &fleet.hosts[index];
+        host.disk.replace(&MemoryFiles::default());
+        host.key_value.wipe();
+        self.note_damage(index, "the disk was replaced by an empty one".to_owned(), fleet);
     }
 
     fn crash(&mut self, index: usize, kind: CrashKind, back_ms: i64, fleet: &mut Fleet) {
@@ -242,9 +273,7 @@ impl Nemesis {
                 }
             }
             Fault::LoseDisk { host } => {
-                fleet.hosts[*host].disk.replace(&MemoryFiles::default());
-                fleet.hosts[*host].key_value.wipe();
-                self.note_damage(*host, "the disk is lost".to_owned(), fleet);
+                self.replace_disk(*host, fleet);
             }
             Fault::OldDisk { host } => self.attach_old(*host, active.image, fleet),
             Fault::Bucket { .. } => self.store.heal(),

@@ -7,9 +7,6 @@ use proto::Labels;
 use super::push::{Push, SeriesKey};
 use super::{TenantPlan, TrafficOptions};
 
-/// Label that tells the replicas of a pair apart, where they are told apart.
-pub const REPLICA_LABEL: &str = "prometheus_replica";
-
 /// One client.
 pub struct Client {
     pub tenant: usize,
@@ -37,7 +34,8 @@ pub fn clients_of(number: usize, tenant: &TenantPlan, options: &TrafficOptions) 
         let (group, kind) = place(index);
         let is_default = options.default_tenant.as_ref() == Some(&tenant.name);
         let header = (!is_default || index.is_multiple_of(2)).then(|| tenant.name.to_string());
-        let labels = (0..options.series_per_client).map(|series| labels(group, series, kind));
+        let labels = (0..options.series_per_client)
+            .map(|series| labels(group, series, kind, options.replica_label));
         let series = labels.map(|labels| SeriesKey { tenant: tenant.name.clone(), labels });
         Client {
             tenant: number,
@@ -61,7 +59,7 @@ fn place(index: usize) -> (usize, Kind) {
     }
 }
 
-fn labels(group: usize, series: usize, kind: Kind) -> Labels {
+fn labels(group: usize, series: usize, kind: Kind, replica_label: &str) -> Labels {
     let instance = format!("host-{group}-{}", series / 4);
     let (metric, extra) = match series % 4 {
         0 => ("up", None),
@@ -75,6 +73,6 @@ fn labels(group: usize, series: usize, kind: Kind) -> Labels {
         Kind::Labelled(replica) => Some(replica.to_string()),
         Kind::Alone | Kind::Identical => None,
     };
-    pairs.extend(replica.as_ref().map(|replica| (REPLICA_LABEL, replica.as_str())));
+    pairs.extend(replica.as_ref().map(|replica| (replica_label, replica.as_str())));
     Labels::from_pairs(pairs).expect("the names are valid and differ")
 }

@@ -16,6 +16,7 @@ fn options() -> TrafficOptions {
         default_tenant: Some(TenantName::new("b").unwrap()),
         clients_per_tenant: 5,
         series_per_client: 6,
+        replica_label: "replica",
         spans: Spans {
             window_ms: 20_000,
             accept_age_ms: 120_000,
@@ -118,7 +119,7 @@ fn tenants_have_the_same_label_sets() {
         of.filter(|key| key.tenant.as_str() == tenant).map(|key| key.labels.clone()).collect()
     };
     assert_eq!(of("a"), of("b"));
-    let replica = |labels: &Labels| labels.get(client::REPLICA_LABEL).is_some();
+    let replica = |labels: &Labels| labels.get("replica").is_some();
     // One alone, a pair with a replica label, and a pair that shares its series.
     assert_eq!(of("a").len(), 4 * 6);
     assert_eq!(of("a").iter().filter(|labels| replica(labels)).count(), 2 * 6);
@@ -129,7 +130,7 @@ fn what_was_not_answered_is_sent_again_and_judged_anew() {
     let mut traffic = traffic(9);
     traffic.options.retry_percent = 100;
     let push = traffic.ordinary(0, NOW_MS);
-    traffic.told(&push, Outcome::Status(200));
+    traffic.told(&push, Outcome::Status(400));
     assert!(traffic.clients[0].again.is_empty());
     traffic.told(&push, Outcome::Unknown);
     let again = traffic.next_of(0, NOW_MS + 10 * options().spans.accept_age_ms);

@@ -382,6 +382,17 @@ pub const SETTINGS: &[Setting] = &[
         hidden: false,
     },
     Setting {
+        name: "sync-block-duration",
+        group: Group::Bucket,
+        kind: Kind::Duration,
+        default: Text("30s"),
+        example: "1m",
+        help: "How often the bucket is listed and uploads are tried again.",
+        more: "A local block is removed only when it has been in the bucket for ten times as long, so \
+               that every node has listed it by then; a node whose list is older flags its answers.",
+        hidden: false,
+    },
+    Setting {
         name: "min-time",
         group: Group::Bucket,
         kind: Kind::Time,

@@ -1,0 +1,79 @@
+//! I14: retention deletes by cluster time, only what is older than the limit, and not much later.
+//!
+//! A block that a node removed has no sample younger than the retention by cluster time, however
+//! the node's own clock jumps; a block that is older by more than a window, and in the bucket, is
+//! gone while the node is well.
+
+use super::Violation;
+use super::i12_local_after_bucket::RemovedBlock;
+
+/// Checks a removal. Cluster time was at most `cluster_ms_max` then.
+pub fn check_removed(
+    removed: &RemovedBlock,
+    cluster_ms_max: i64,
+    retention_ms: i64,
+) -> Result<(), Violation> {
+    let oldest_kept_ms = cluster_ms_max.saturating_sub(retention_ms);
+    if retention_ms > 0 && removed.max_time_ms <= oldest_kept_ms {
+        return Ok(());
+    }
+    let RemovedBlock { node, ulid, max_time_ms, at_ms, .. } = removed;
+    Err(Violation::new(
+        "I14",
+        format!(
+            "{node} removed {ulid} at {at_ms}, which ends at {max_time_ms}, but everything from \
+             {oldest_kept_ms} on must be kept (retention {retention_ms} ms)"
+        ),
+    ))
+}
+
+/// A block that is on a node's disk and whole in the bucket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeptBlock {
+    /// Who has it.
+    pub node: String,
+    /// Its identity.
+    pub ulid: String,
+    /// Behind its last sample.
+    pub max_time_ms: i64,
+}
+
+/// Checks a block that is still there on a node that has been well for a while. Cluster time is at
+/// least `cluster_ms_min`; `late_ms_max` is what a removal may be late.
+pub fn check_kept(
+    kept: &KeptBlock,
+    cluster_ms_min: i64,
+    retention_ms: i64,
+    late_ms_max: i64,
+) -> Result<(), Violation> {
+    let due_ms = kept.max_time_ms.saturating_add(retention_ms).saturating_add(late_ms_max);
+    if retention_ms <= 0 || cluster_ms_min <= due_ms {
+        return Ok(());
+    }
+    let KeptBlock { node, ulid, .. } = kept;
+    let text = format!("{node} still has {ulid} at {cluster_ms_min}, due until {due_ms}");
+    Err(Violation::new("I14", text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fakes::removed;
+    use super::*;
+
+    #[test]
+    fn nothing_young_goes() {
+        let block = removed(&[], 100);
+        check_removed(&block, 200, 100).unwrap();
+        assert!(check_removed(&block, 199, 100).is_err());
+        assert!(check_removed(&block, 1_000, 0).is_err());
+    }
+
+    #[test]
+    fn nothing_old_stays() {
+        let (node, ulid) = ("n".to_owned(), "u".to_owned());
+        let block = KeptBlock { node, ulid, max_time_ms: 100 };
+        check_kept(&block, 250, 100, 50).unwrap();
+        assert!(check_kept(&block, 251, 100, 50).is_err());
+        check_kept(&block, 1_000, 0, 50).unwrap();
+    }
+}
