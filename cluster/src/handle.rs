@@ -16,7 +16,7 @@ use crate::options::{ClusterDeps, ClusterOptions};
 use crate::service::RaftService;
 use crate::state::{Answer, ClusterState, Command};
 use crate::status::Status;
-use crate::tasks::{discovery, leading, registration};
+use crate::tasks::{discovery, leading, life, registration};
 use crate::wire::RPC_BYTES_MAX;
 
 /// A node's part in its cluster. Clones share it.
@@ -59,6 +59,12 @@ impl Cluster {
         };
         let mut tasks = self.tasks.lock();
         tasks.push(tokio::spawn(discovery));
+        let (membership, failed) = (self.membership.clone(), self.failed.clone());
+        let life = async move {
+            let error = life::run(membership).await;
+            failed.send_replace(Some(format!("the node's identity cannot be kept: {error}")));
+        };
+        tasks.push(tokio::spawn(life));
         tasks.push(tokio::spawn(registration::run(self.membership.clone())));
         tasks.push(tokio::spawn(leading::beats(self.membership.clone())));
         tasks.push(tokio::spawn(leading::reconcile(self.membership.clone())));
@@ -95,9 +101,9 @@ impl Cluster {
     }
 
     /// What goes into a call that is meant for one node: whoever has its address now refuses it
-    /// if it is another.
+    /// if it is another, or an old copy.
     pub fn header_to(&self, node: NodeId) -> Header {
-        Header { target: node.0, ..self.header() }
+        self.membership.identity.header_to(node)
     }
 
     /// Checks that a call comes from a living node of this cluster and is meant for this one.
@@ -137,13 +143,14 @@ impl Cluster {
         self.propose(Command::MarkRingUsed { hashring: hashring.to_owned() }).await
     }
 
-    /// Ends with the reason when the Raft log, the snapshot or the identity file failed: the
-    /// process must end. Never ends otherwise.
+    /// Ends with the reason when the Raft log, the snapshot or the identity file failed, or when
+    /// the node runs on an old copy of its disk: the process must end. Never ends otherwise.
     pub async fn fatal(&self) -> String {
         let mut failed = self.failed.subscribe();
         tokio::select! {
             biased;
             reason = self.membership.raft.fatal() => reason,
+            reason = self.membership.identity.outdated() => reason,
             found = failed.wait_for(Option::is_some) => match found {
                 Ok(reason) => reason.clone().unwrap_or_default(),
                 Err(_) => std::future::pending().await,

@@ -11,6 +11,7 @@ use journal::files::Files;
 use parking_lot::Mutex;
 use proto::rpc::Header;
 use proto::{ClusterId, Life, NodeId};
+use tokio::sync::watch;
 use tonic::Status;
 
 use crate::error::{ClusterError, Result};
@@ -32,7 +33,10 @@ pub struct Identity {
     files: Arc<dyn Files>,
     path: PathBuf,
     record: Mutex<Record>,
+    /// The life that this process began with.
+    born: Life,
     lives: Mutex<BTreeMap<NodeId, Life>>,
+    outdated: watch::Sender<Option<String>>,
 }
 
 impl Identity {
@@ -51,7 +55,29 @@ impl Identity {
         };
         record.life.0 += 1;
         files.write_atomic(&path, &record.encode()?)?;
-        Ok(Identity { files, path, record: Mutex::new(record), lives: Mutex::default() })
+        let (born, lives) = (record.life, Mutex::new(record.lives.clone()));
+        let outdated = watch::Sender::new(None);
+        Ok(Identity { files, path, record: Mutex::new(record), born, lives, outdated })
+    }
+
+    /// Advances the life number, and keeps what was seen of others: a copy of the disk that is
+    /// older than this is told from the disk.
+    pub fn advance(&self) -> Result<()> {
+        let lives = self.lives.lock().clone();
+        self.change(|r| {
+            r.life.0 += 1;
+            r.lives = lives;
+        })
+    }
+
+    /// Ends with the reason when this node turns out to run on an old copy of its disk: its
+    /// promises of since then are forgotten, so that it must not go on.
+    pub async fn outdated(&self) -> String {
+        let mut outdated = self.outdated.subscribe();
+        match outdated.wait_for(Option::is_some).await {
+            Ok(reason) => reason.clone().unwrap_or_default(),
+            Err(_) => std::future::pending().await,
+        }
     }
 
     /// This node.
@@ -59,9 +85,9 @@ impl Identity {
         self.record.lock().node_id
     }
 
-    /// How often it was started.
+    /// The life that this process began with: what it registers with.
     pub fn life(&self) -> Life {
-        self.record.lock().life
+        self.born
     }
 
     /// The cluster it belongs to.
@@ -97,7 +123,15 @@ impl Identity {
             node_id: record.node_id.0,
             life: record.life.0,
             target: 0,
+            target_life: 0,
         }
+    }
+
+    /// What goes into a call that is meant for one node: whoever has its address now refuses it
+    /// if it is another, or an old copy.
+    pub fn header_to(&self, node: NodeId) -> Header {
+        let known = self.lives.lock().get(&node).map_or(0, |life| life.0);
+        Header { target: node.0, target_life: known, ..self.header() }
     }
 
     /// Decides and changes the record under one lock: on disk first, then in memory.
@@ -204,10 +238,16 @@ impl Identity {
         let Some(ours) = self.cluster_id() else {
             return Err(Status::unavailable("this node is not in a cluster yet"));
         };
-        let own = self.record.lock().node_id;
+        let (own, life) = {
+            let record = self.record.lock();
+            (record.node_id, record.life)
+        };
         if header.target != 0 && NodeId(header.target) != own {
             let text = format!("this is node {own}, the call is for {}", NodeId(header.target));
             return Err(Status::failed_precondition(text));
+        }
+        if Life(header.target_life) > life {
+            return Err(self.note_outdated(life, header.target_life));
         }
         let theirs = cluster_of(header)?;
         if theirs != Some(ours) {
@@ -216,6 +256,16 @@ impl Identity {
             return Err(Status::failed_precondition(text));
         }
         self.check_life(header)
+    }
+
+    fn note_outdated(&self, life: Life, seen: u64) -> Status {
+        let text = format!(
+            "this node runs on an old copy of its disk: it is at life {}, others saw life {seen}; \
+             replace it by an empty one",
+            life.0
+        );
+        self.outdated.send_replace(Some(text.clone()));
+        Status::permission_denied(text)
     }
 
     /// Checks only that the caller is not an old disk.

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use crate::error::{ClusterError, Result};
 use crate::identity::{Founding, Identity};
 use crate::lease::Lease;
-use crate::options::{ClusterDeps, ClusterOptions, WallClock};
+use crate::options::{Blocking, ClusterDeps, ClusterOptions, WallClock};
 use crate::peers::Peers;
 use crate::placement;
 use crate::raft::{RaftDeps, RaftNode};
@@ -23,7 +23,6 @@ use crate::wire::{Beat, BeatAnswer, Contact, Discovered};
 pub const VOTERS_MAX: usize = 5;
 
 /// What is shared.
-#[derive(Debug)]
 pub struct Membership {
     /// What the node was told.
     pub options: ClusterOptions,
@@ -36,8 +35,15 @@ pub struct Membership {
     /// Whether it may act.
     pub lease: Lease,
     clock: Arc<dyn WallClock>,
+    blocking: Blocking,
     random: Mutex<StdRng>,
     notes: Mutex<Notes>,
+}
+
+impl std::fmt::Debug for Membership {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Membership").field("node", &self.node_id()).finish_non_exhaustive()
+    }
 }
 
 /// What the tasks know of each other.
@@ -64,7 +70,7 @@ impl Membership {
         let raft_deps = RaftDeps {
             files: deps.files,
             kv: deps.kv,
-            blocking: deps.blocking,
+            blocking: deps.blocking.clone(),
             peers: peers.clone(),
             seed: random.random(),
         };
@@ -80,6 +86,7 @@ impl Membership {
             raft,
             lease,
             clock: deps.clock,
+            blocking: deps.blocking,
             random: Mutex::new(random),
             notes: Mutex::default(),
         })
@@ -88,6 +95,18 @@ impl Membership {
     /// This node.
     pub fn node_id(&self) -> NodeId {
         self.identity.node_id()
+    }
+
+    /// Advances the node's life number.
+    pub async fn advance_life(&self) -> Result<()> {
+        let (reply, answer) = tokio::sync::oneshot::channel();
+        let identity = self.identity.clone();
+        let work = move || {
+            // Nobody listens when the node is shutting down.
+            let _ = reply.send(identity.advance());
+        };
+        (self.blocking)(Box::new(work)).await;
+        answer.await.unwrap_or(Ok(()))
     }
 
     /// This node and where it is.

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use parking_lot::Mutex;
 use proto::rpc::RaftMessage;
 use proto::rpc::raft_client::RaftClient;
@@ -54,6 +53,11 @@ impl Peers {
     /// Nobody is known yet.
     pub fn new(identity: Arc<Identity>, dial: Arc<dyn Dial>) -> Peers {
         Peers { identity, dial, book: Mutex::default(), channels: Mutex::default() }
+    }
+
+    /// Advances this node's life number; on the disk when it returns.
+    pub fn advance_life(&self) -> crate::Result<()> {
+        self.identity.advance()
     }
 
     /// Takes note of where a node is; the later life knows better.
@@ -116,7 +120,12 @@ impl Peers {
         deadline: Duration,
     ) -> Result<A, Status> {
         let payload = wire::encode(to, request)?;
-        let answer = tokio::time::timeout(deadline, self.send(method, address, payload)).await;
+        let header = match to {
+            ANYONE => self.identity.header(),
+            to => self.identity.header_to(to),
+        };
+        let request = RaftMessage { header: Some(header), payload };
+        let answer = tokio::time::timeout(deadline, self.send(method, address, request)).await;
         let late = |_| Status::deadline_exceeded(format!("{address} did not answer in time"));
         let answer = answer.map_err(late)??;
         self.check_answer(to, &answer)?;
@@ -128,9 +137,8 @@ impl Peers {
         &self,
         method: Method,
         address: &str,
-        payload: Bytes,
+        request: RaftMessage,
     ) -> Result<RaftMessage, Status> {
-        let request = RaftMessage { header: Some(self.identity.header()), payload };
         let client = RaftClient::new(self.channel(address)?);
         let client = client.max_decoding_message_size(RPC_BYTES_MAX);
         let mut client = client.max_encoding_message_size(RPC_BYTES_MAX);

@@ -137,6 +137,9 @@ impl Raft for RaftService {
     }
 
     async fn vote(&self, request: Request<RaftMessage>) -> Answered {
+        // A vote that an old copy of the disk forgets must be known to be newer than the copy.
+        let advanced = self.membership.advance_life().await;
+        advanced.map_err(|error| Status::unavailable(error.to_string()))?;
         self.raft_call(Method::Vote, request).await
     }
 

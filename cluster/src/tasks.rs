@@ -6,5 +6,6 @@
 
 pub mod discovery;
 pub mod leading;
+pub mod life;
 pub mod proposing;
 pub mod registration;

@@ -39,8 +39,11 @@ pub struct Founding {
 pub struct Record {
     /// This node, drawn once.
     pub node_id: NodeId,
-    /// Advanced at each start.
+    /// Advanced at each start, before each vote, and every few seconds.
     pub life: Life,
+    /// The highest life that was seen of each other node.
+    #[serde(default)]
+    pub lives: BTreeMap<NodeId, Life>,
     /// Its cluster.
     #[serde(with = "hex_cluster_id")]
     pub cluster_id: Option<ClusterId>,
@@ -53,7 +56,14 @@ pub struct Record {
 impl Record {
     /// A node that was never started.
     pub fn new(node_id: NodeId) -> Record {
-        Record { node_id, life: Life(0), cluster_id: None, promise: None, founding: None }
+        Record {
+            node_id,
+            life: Life(0),
+            lives: BTreeMap::new(),
+            cluster_id: None,
+            promise: None,
+            founding: None,
+        }
     }
 
     /// Bytes of the file.

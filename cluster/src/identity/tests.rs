@@ -68,6 +68,7 @@ fn other_clusters_and_old_disks_are_refused() {
         node_id: 9,
         life,
         target: 0,
+        target_life: 0,
     };
     let code = |header: &Header| identity.check_header(Some(header)).map_err(|s| s.code());
     assert_eq!(code(&header(5, 1)), Err(tonic::Code::Unavailable));
@@ -79,7 +80,34 @@ fn other_clusters_and_old_disks_are_refused() {
     assert_eq!(code(&Header { target: own, ..header(5, 3) }), Ok(NodeId(9)));
     let astray = Header { target: own ^ 1, ..header(5, 3) };
     assert_eq!(code(&astray), Err(tonic::Code::FailedPrecondition));
-    let short = Header { cluster_id: vec![1].into(), node_id: 9, life: 3, target: 0 };
+    let short = Header { cluster_id: vec![1].into(), ..header(5, 3) };
     assert_eq!(code(&short), Err(tonic::Code::InvalidArgument));
     assert!(identity.check_header(None).is_err());
+}
+
+#[test]
+fn an_old_copy_of_the_disk_is_told_by_what_others_saw() {
+    let files = MemoryFiles::default();
+    let identity = open(&(Arc::new(files.clone()) as Arc<dyn Files>));
+    identity.adopt(ClusterId(5)).unwrap();
+    let copy = files.durable();
+    identity.see(NodeId(9), Life(7));
+    identity.advance().unwrap();
+    identity.advance().unwrap();
+    let seen = identity.header().life;
+    let old = Identity::open(Arc::new(copy), Path::new("/data"), || 43).unwrap();
+    let call = |known: u64| Header {
+        cluster_id: cluster_bytes(Some(ClusterId(5))),
+        node_id: 9,
+        life: 8,
+        target: 42,
+        target_life: known,
+    };
+    assert!(identity.check_header(Some(&call(seen))).is_ok());
+    let refused = old.check_header(Some(&call(seen))).unwrap_err();
+    assert_eq!(refused.code(), tonic::Code::PermissionDenied);
+    let reason = futures::executor::block_on(old.outdated());
+    assert!(reason.contains("an old copy of its disk"), "{reason}");
+    let again = Identity::open(Arc::new(files), Path::new("/data"), || 43).unwrap();
+    assert_eq!(again.header_to(NodeId(9)).target_life, 7, "what was seen outlives a restart");
 }

@@ -94,7 +94,7 @@ fn traffic_of(plan: &Plan) -> TrafficOptions {
         default_tenant: Some(tenant("cluster")),
         clients_per_tenant: plan.clients_per_tenant,
         series_per_client: plan.series_per_client,
-        replica_label: "replica".to_owned(),
+        replica_label: "replica",
         spans: plan.spans(),
         refused_percent: 6,
         retry_percent: 80,

@@ -1,10 +1,12 @@
 //! Carries the faults of a plan out, ends them, and starts again what ended.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use journal::files::Files;
 use journal::files::memory::MemoryFiles;
 
 use super::links::{Link, Links};
@@ -183,7 +185,7 @@ impl Nemesis {
     /// bad, and whose node says so at each start, gets an empty one.
     fn operate(&mut self, index: usize, fleet: &Fleet) {
         let host = &fleet.hosts[index];
-        let refused = host.take_exits().iter().any(|reason| reason.starts_with(NOT_STARTED));
+        let refused = host.take_exits().iter().any(|reason| is_final(reason));
         if !refused {
             self.refusals.remove(&index);
             return;
@@ -290,6 +292,10 @@ impl Nemesis {
 
     fn attach_old(&mut self, host: usize, image: Option<MemoryFiles>, fleet: &mut Fleet) {
         let Some(image) = image else { return };
+        // Only what lived on since then can be told from its copy.
+        if life_of(&image) == life_of(&fleet.hosts[host].disk.durable()) {
+            return;
+        }
         self.crash(host, CrashKind::PowerCut, self.now_ms + RESTART_MS, fleet);
         fleet.hosts[host].disk.replace(&image);
         fleet.hosts[host].key_value.wipe();
@@ -360,6 +366,19 @@ impl Nemesis {
         }
         wanted
     }
+}
+
+/// Whether a node says that it will never work on its disk again.
+fn is_final(reason: &str) -> bool {
+    reason.starts_with(NOT_STARTED) || reason.contains("replace it by an empty one")
+}
+
+/// The life number in a disk's identity file.
+fn life_of(disk: &MemoryFiles) -> Option<u64> {
+    let file = disk.read(Path::new("/data/cluster/node")).ok()?;
+    let text = String::from_utf8(file).ok()?;
+    let (_, json) = text.split_once('\n')?;
+    serde_json::from_str::<serde_json::Value>(json).ok()?.get("life")?.as_u64()
 }
 
 /// The pair in order of its names.

@@ -22,6 +22,9 @@ const KINDS: [(u64, Kind); 12] = [
     (1, Kind::Join),
 ];
 
+/// Least age of an old disk, milliseconds: a node advances its life number every ten seconds.
+const OLD_DISK_MS_MIN: i64 = 12_000;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Partition,
@@ -82,7 +85,9 @@ impl Drawing<'_> {
         let at_ms = self.random.between(0, self.plan.faults_ms * 9 / 10);
         let lasts_ms = self.random.pick([300, 1_500, 4_000, 9_000, 14_000]);
         let lasts_ms = self.random.between(lasts_ms / 2, lasts_ms);
-        Planned { at_ms, lasts_ms, fault: self.fault(kind) }
+        let fault = self.fault(kind);
+        let old = matches!(fault, Fault::OldDisk { .. });
+        Planned { at_ms, lasts_ms: lasts_ms + if old { OLD_DISK_MS_MIN } else { 0 }, fault }
     }
 
     fn fault(&mut self, kind: Kind) -> Fault {
