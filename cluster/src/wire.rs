@@ -74,7 +74,7 @@ pub struct Contact {
 pub struct Beat {
     /// The leader's term.
     pub term: u64,
-    /// Counts up within the term.
+    /// Counts up within the term, over restarts of the leader too.
     pub round: u64,
     /// The lease, if the leader may give one.
     pub grant: Option<Grant>,

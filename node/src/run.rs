@@ -112,7 +112,8 @@ impl Node {
         let address = config.grpc_address;
         let grpc = listen.grpc(address).await.map_err(refused(address, "--grpc-address"))?;
         let address = config.remote_write_address;
-        let write = listen.http(address).await.map_err(refused(address, "--remote-write.address"))?;
+        let write =
+            listen.http(address).await.map_err(refused(address, "--remote-write.address"))?;
         let GrpcListener { address: grpc_address, incoming } = grpc;
         let listeners = Listeners { http, grpc_address, write };
         let progress = ReplayProgress::default();

@@ -19,8 +19,7 @@ pub struct Tally {
 }
 
 /// What can be done with many seeds.
-pub type Run =
-    fn(&Path, Range<u64>, &Arguments, &mut dyn Write) -> Result<Tally, SimulationError>;
+pub type Run = fn(&Path, Range<u64>, &Arguments, &mut dyn Write) -> Result<Tally, SimulationError>;
 
 /// Runs the lives of `seeds` with `program` and writes a line for each that is green, and all that
 /// it printed for each that is not; at last the line `N passed, M failed`.

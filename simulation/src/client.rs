@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
-use hyper::{Request, http};
 use hyper::client::conn::http1;
+use hyper::{Request, http};
 use hyper_util::rt::TokioIo;
 use tokio::time::timeout;
 use turmoil::net::TcpStream;
 
-use crate::world::socket::Traced;
 use crate::trace::SharedTrace;
+use crate::world::socket::Traced;
 
 /// An answer, whole.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -13,9 +13,9 @@ use object_store::ObjectStore;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
+use crate::nemesis::CrashKind;
 use crate::random::Random;
 use crate::trace::SharedTrace;
-use crate::nemesis::CrashKind;
 use crate::world::clock::Clock;
 use crate::world::disk::Disk;
 use crate::world::kv;

@@ -3,16 +3,21 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use proto::NodeId;
+use proto::{Life, NodeId};
 use tokio::time::Instant;
 
 use super::clock::ClusterClock;
 use crate::wire::{Beat, Grant};
 
+/// Rounds of a life of the leader: far more than it has beats before its life number advances.
+const ROUNDS_BITS: u32 = 24;
+
 /// One term of one leader.
 #[derive(Debug)]
 pub struct Pulse {
     term: u64,
+    /// The rounds are those after this.
+    before: u64,
     round: u64,
     down_after: Duration,
     began: Instant,
@@ -31,17 +36,19 @@ struct Heard {
 }
 
 impl Pulse {
-    /// A leader that was just elected and goes on from `clock`. Nodes not known to be down are
-    /// taken for alive until `down_after` has passed.
+    /// A leader that was just elected, or started again within its term, and goes on from `clock`.
+    /// Its rounds are after those of its earlier lives: answers to these are not taken for answers
+    /// to its own. Nodes not known to be down are taken for alive until `down_after` has passed.
     pub fn new(
-        term: u64,
+        (term, life): (u64, Life),
         now: Instant,
         down_after: Duration,
         down_before: BTreeSet<NodeId>,
         clock: ClusterClock,
     ) -> Pulse {
         let heard = BTreeMap::new();
-        Pulse { term, round: 0, down_after, began: now, down_before, heard, clock }
+        let before = life.0 << ROUNDS_BITS;
+        Pulse { term, before, round: before, down_after, began: now, down_before, heard, clock }
     }
 
     /// The term it leads.
@@ -75,7 +82,7 @@ impl Pulse {
         nodes: &BTreeSet<NodeId>,
         voters: &BTreeSet<NodeId>,
     ) -> Vec<(NodeId, Beat)> {
-        let may_grant = self.round > 0 && self.answered_last_round(voters);
+        let may_grant = self.round > self.before && self.answered_last_round(voters);
         self.round += 1;
         let time = may_grant.then(|| self.time(now, voters)).flatten();
         let live = self.live(now, nodes);

@@ -12,7 +12,17 @@ fn nodes(ids: &[u64]) -> BTreeSet<NodeId> {
 }
 
 fn pulse(term: u64) -> Pulse {
-    Pulse::new(term, Instant::now(), DOWN_AFTER, BTreeSet::new(), ClusterClock::default())
+    pulse_of_life(term, 1)
+}
+
+fn pulse_of_life(term: u64, life: u64) -> Pulse {
+    Pulse::new(
+        (term, proto::Life(life)),
+        Instant::now(),
+        DOWN_AFTER,
+        BTreeSet::new(),
+        ClusterClock::default(),
+    )
 }
 
 fn beat_for(beats: &[(NodeId, Beat)], id: u64) -> Beat {
@@ -149,7 +159,7 @@ async fn a_node_is_down_after_three_silent_seconds_and_back_on_its_first_answer(
 async fn a_new_leader_keeps_who_was_down_and_gives_the_others_grace() {
     let now = Instant::now();
     let clock = ClusterClock::default();
-    let mut leader = Pulse::new(2, now, DOWN_AFTER, nodes(&[3]), clock);
+    let mut leader = Pulse::new((2, proto::Life(1)), now, DOWN_AFTER, nodes(&[3]), clock);
     let (all, me) = (nodes(&[1, 2, 3]), nodes(&[1]));
     leader.beats(now, &all, &me);
     leader.hear(NodeId(1), 1, now, 0);
@@ -167,4 +177,22 @@ async fn a_clock_that_is_far_off_is_noticed() {
     assert!(lease.is_clock_skewed());
     lease.take(&beat, Instant::now(), 130_000);
     assert!(!lease.is_clock_skewed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_leader_that_starts_again_within_its_term_gives_leases_again() {
+    let leases = three_leases();
+    let mut leader = pulse(1);
+    for _ in 0..40 {
+        pass(1).await;
+        round(&mut leader, &leases, &[1, 2, 3], 0);
+    }
+    pass(11).await;
+    assert!(leases.values().all(|lease| !lease.valid()));
+    let mut again = pulse_of_life(1, 2);
+    for _ in 0..2 {
+        pass(1).await;
+        round(&mut again, &leases, &[1, 2, 3], 0);
+    }
+    assert!(leases.values().all(Lease::valid), "the rounds of before do not hide the new ones");
 }

@@ -8,16 +8,16 @@ use storage::head::PartId;
 use ulid::Ulid;
 
 use crate::engine::disk::{CrashKind, Disk};
-use crate::error::SimulationError;
 use crate::engine::knobs::{Knobs, Plant};
 use crate::engine::node::Node;
 use crate::engine::oracle::Oracle;
-use crate::random::Random;
-use crate::report::Ending;
 use crate::engine::reading;
 use crate::engine::report::Summary;
-use crate::trace::Trace;
 use crate::engine::workload::Workload;
+use crate::error::SimulationError;
+use crate::random::Random;
+use crate::report::Ending;
+use crate::trace::Trace;
 
 mod ending;
 mod recovery;

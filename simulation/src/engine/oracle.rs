@@ -13,8 +13,8 @@ use proto::{Labels, SampleBatch};
 use storage::head::Appended;
 use storage::series::Selection;
 
-use crate::error::SimulationError;
 use crate::engine::reading::{Answer, Samples, SeriesKey, greater_bits};
+use crate::error::SimulationError;
 
 /// A batch that nobody may call durable yet.
 struct Pending {

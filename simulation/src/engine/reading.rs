@@ -9,8 +9,8 @@ use storage::chunk::decode_chunk_into;
 use storage::series::{Chunk, Selection, SeriesChunks};
 use ulid::Ulid;
 
-use crate::error::SimulationError;
 use crate::engine::node::{CLUSTER_SEED, Node};
+use crate::error::SimulationError;
 use crate::trace::Trace;
 
 /// A series: whose it is, and its labels.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::Request;
-use proto::{Labels, Matcher, MatchOp, TenantName};
+use proto::{Labels, MatchOp, Matcher, TenantName};
 use serde_json::Value;
 
 use super::SharedStage;
@@ -44,8 +44,7 @@ pub fn everything(stage: &SharedStage, host: usize) -> Question {
     let matcher = Matcher::new("__name__", MatchOp::Regex, ".+").expect("a valid matcher");
     let stage = stage.borrow();
     let node = &stage.hosts[host].name;
-    let mut question =
-        Question::range(node, vec![matcher], at_ms, at_ms - (EPOCH_MS - PAST_MS));
+    let mut question = Question::range(node, vec![matcher], at_ms, at_ms - (EPOCH_MS - PAST_MS));
     question.started_ms = now_ms;
     question.calm_since_ms = stage.calm_since_ms();
     question
@@ -73,7 +72,8 @@ pub async fn get(host: usize, stage: &SharedStage, query: &str, at_ms: i64) -> O
         let stage = stage.borrow();
         (stage.hosts[host].name.clone(), stage.trace.clone())
     };
-    let form = format!("dedup=false&time={}&query={}", at_ms as f64 / 1000.0, percent_encoded(query));
+    let form =
+        format!("dedup=false&time={}&query={}", at_ms as f64 / 1000.0, percent_encoded(query));
     let request = Request::post("/api/v1/query")
         .header("content-type", "application/x-www-form-urlencoded")
         .body(Full::new(Bytes::from(form)))

@@ -151,7 +151,8 @@ impl Nemesis {
                 self.crash(index, CrashKind::ProcessKill, self.now_ms + RESTART_MS, fleet);
             }
         }
-        let due: Vec<usize> = self.down.iter().filter(|(_, at)| **at <= self.now_ms).map(|(h, _)| *h).collect();
+        let due: Vec<usize> =
+            self.down.iter().filter(|(_, at)| **at <= self.now_ms).map(|(h, _)| *h).collect();
         for index in due {
             self.down.remove(&index);
             fleet.sim.bounce(fleet.hosts[index].name.as_str());

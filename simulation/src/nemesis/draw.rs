@@ -189,8 +189,7 @@ impl Drawing<'_> {
             0 => Fault::LoseDisk { host },
             1 => Fault::OldDisk { host },
             _ => {
-                let areas =
-                    [Area::Journal, Area::Chunks, Area::Index, Area::Meta, Area::RaftLog];
+                let areas = [Area::Journal, Area::Chunks, Area::Index, Area::Meta, Area::RaftLog];
                 Fault::Damage { host, area: self.random.pick(areas) }
             }
         }

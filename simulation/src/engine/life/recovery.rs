@@ -2,9 +2,9 @@
 
 use super::{Life, Result};
 use crate::engine::disk::CrashKind;
-use crate::error::SimulationError;
 use crate::engine::node::Node;
 use crate::engine::reading;
+use crate::error::SimulationError;
 
 /// Crashes in a row that may hit recoveries.
 const RECOVERY_CRASHES_MAX: u64 = 5;

@@ -11,8 +11,8 @@ use storage::head::PartId;
 use storage::series::Selection;
 
 use super::{Life, Result};
-use crate::error::SimulationError;
 use crate::engine::reading;
+use crate::error::SimulationError;
 
 /// Commits after which a checkpoint must have ended.
 const CHECKPOINT_COMMITS_MAX: u32 = 10_000;
