@@ -27,6 +27,10 @@ pub use record::{Founding, Promise};
 /// Name of the file in the data directory.
 const FILE_NAME: &str = "node";
 
+/// What a node says that must not go on.
+const OUTDATED: &str =
+    "this node runs on an old copy of its disk; replace this node by an empty one";
+
 /// The node's identity. Changes are on disk when a method returns.
 #[derive(Debug)]
 pub struct Identity {
@@ -53,6 +57,9 @@ impl Identity {
                 .map_err(|e| ClusterError::Damaged(format!("{}: {e}", path.display())))?,
             false => Record::new(NodeId(draw().max(1))),
         };
+        if record.is_outdated {
+            return Err(ClusterError::Damaged(OUTDATED.to_owned()));
+        }
         record.life.0 += 1;
         files.write_atomic(&path, &record.encode()?)?;
         let (born, lives) = (record.life, Mutex::new(record.lives.clone()));
@@ -259,11 +266,11 @@ impl Identity {
     }
 
     fn note_outdated(&self, life: Life, seen: u64) -> Status {
-        let text = format!(
-            "this node runs on an old copy of its disk: it is at life {}, others saw life {seen}; \
-             replace it by an empty one",
-            life.0
-        );
+        let text = format!("{OUTDATED} (it is at life {}, others saw life {seen})", life.0);
+        // Starts advance the life number: without this mark it would catch up with what was seen.
+        if let Err(error) = self.change(|r| r.is_outdated = true) {
+            tracing::error!(%error, "the old copy could not be marked");
+        }
         self.outdated.send_replace(Some(text.clone()));
         Status::permission_denied(text)
     }

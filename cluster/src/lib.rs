@@ -34,7 +34,9 @@ mod wire;
 pub use error::{ClusterError, Result};
 pub use handle::Cluster;
 pub use lease::Lease;
-pub use options::{Blocking, ClusterDeps, ClusterOptions, Dial, Timings, WallClock, run_inline};
+pub use options::{
+    Blocking, ClusterDeps, ClusterOptions, Dial, Line, Timings, WallClock, run_inline,
+};
 pub use service::RaftService;
 pub use state::{Answer, ClusterState, Command, Hashring, Member, MemberState, Role};
 pub use status::{Phase, Status};

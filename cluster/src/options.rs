@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use futures::future::BoxFuture;
 use journal::files::Files;
-use tonic::transport::Channel;
+use tonic::body::Body;
+use tonic::codegen::http::{Request, Response};
+use tower::util::BoxCloneSyncService;
 
 use crate::error::{ClusterError, Result};
 use crate::kv::KeyValue;
@@ -188,10 +190,13 @@ impl Timings {
     }
 }
 
+/// A connection to another node's gRPC edge: gRPC's channel, or one with layers around it.
+pub type Line = BoxCloneSyncService<Request<Body>, Response<Body>, tonic::transport::Error>;
+
 /// The net seam: how another node's gRPC edge is reached.
 pub trait Dial: Send + Sync + Debug {
     /// A channel that connects when it is first used. Its own connect timeout should be short.
-    fn channel(&self, address: &str) -> Result<Channel>;
+    fn channel(&self, address: &str) -> Result<Line>;
 }
 
 /// The wall clock seam.

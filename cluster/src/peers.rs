@@ -11,10 +11,9 @@ use proto::{Life, NodeId};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tonic::Status;
-use tonic::transport::Channel;
 
 use crate::identity::Identity;
-use crate::options::Dial;
+use crate::options::{Dial, Line};
 use crate::state::{ClusterState, MEMBERS_MAX};
 use crate::wire::{self, ANYONE, Contact, RPC_BYTES_MAX};
 
@@ -46,7 +45,7 @@ pub struct Peers {
     identity: Arc<Identity>,
     dial: Arc<dyn Dial>,
     book: Mutex<BTreeMap<NodeId, Contact>>,
-    channels: Mutex<BTreeMap<String, Channel>>,
+    channels: Mutex<BTreeMap<String, Line>>,
 }
 
 impl Peers {
@@ -96,7 +95,7 @@ impl Peers {
         self.contact(id).map_or_else(|| added_at.to_owned(), |c| c.address)
     }
 
-    fn channel(&self, address: &str) -> Result<Channel, Status> {
+    fn channel(&self, address: &str) -> Result<Line, Status> {
         let mut channels = self.channels.lock();
         if let Some(channel) = channels.get(address) {
             return Ok(channel.clone());

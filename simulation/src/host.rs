@@ -18,6 +18,7 @@ use crate::random::Random;
 use crate::trace::SharedTrace;
 use crate::world::clock::Clock;
 use crate::world::disk::Disk;
+use crate::world::duplication::Duplication;
 use crate::world::kv;
 use crate::world::net::Network;
 use crate::world::threads::{Slowness, Tasks};
@@ -59,6 +60,8 @@ pub struct Host {
     pub key_value: kv::Store,
     /// Its wall clock.
     pub clock: Clock,
+    /// Which of its calls are made twice.
+    pub duplication: Duplication,
     /// How slow its disk is.
     pub slowness: Slowness,
     /// The bucket as it sees it.
@@ -90,6 +93,7 @@ impl Host {
             disk: Disk::new(seed, trace.clone()),
             key_value: kv::Store::default(),
             clock: Clock::default(),
+            duplication: Duplication::new(seed),
             slowness: Slowness::default(),
             bucket,
             cores,
@@ -167,7 +171,7 @@ impl Host {
 
     fn env(&self, seed: u64) -> Env {
         let key_value = self.key_value.clone();
-        let network = Network { trace: self.trace.clone() };
+        let network = Network { trace: self.trace.clone(), duplication: self.duplication.clone() };
         Env {
             files: self.disk.files(),
             key_value: Arc::new(move |_| Ok(Arc::new(key_value.clone()))),

@@ -2,6 +2,7 @@
 
 pub mod clock;
 pub mod disk;
+pub mod duplication;
 pub mod http;
 pub mod kv;
 pub mod net;

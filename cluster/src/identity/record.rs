@@ -44,6 +44,9 @@ pub struct Record {
     /// The highest life that was seen of each other node.
     #[serde(default)]
     pub lives: BTreeMap<NodeId, Life>,
+    /// Whether others saw later lives of this node: the disk is an old copy, for ever.
+    #[serde(default)]
+    pub is_outdated: bool,
     /// Its cluster.
     #[serde(with = "hex_cluster_id")]
     pub cluster_id: Option<ClusterId>,
@@ -60,6 +63,7 @@ impl Record {
             node_id,
             life: Life(0),
             lives: BTreeMap::new(),
+            is_outdated: false,
             cluster_id: None,
             promise: None,
             founding: None,

@@ -95,6 +95,7 @@ fn an_old_copy_of_the_disk_is_told_by_what_others_saw() {
     identity.advance().unwrap();
     identity.advance().unwrap();
     let seen = identity.header().life;
+    let copy_kept = copy.clone();
     let old = Identity::open(Arc::new(copy), Path::new("/data"), || 43).unwrap();
     let call = |known: u64| Header {
         cluster_id: cluster_bytes(Some(ClusterId(5))),
@@ -108,6 +109,8 @@ fn an_old_copy_of_the_disk_is_told_by_what_others_saw() {
     assert_eq!(refused.code(), tonic::Code::PermissionDenied);
     let reason = futures::executor::block_on(old.outdated());
     assert!(reason.contains("an old copy of its disk"), "{reason}");
+    let again = Identity::open(Arc::new(copy_kept), Path::new("/data"), || 43);
+    assert!(matches!(again, Err(ClusterError::Damaged(_))), "it never catches up by restarts");
     let again = Identity::open(Arc::new(files), Path::new("/data"), || 43).unwrap();
     assert_eq!(again.header_to(NodeId(9)).target_life, 7, "what was seen outlives a restart");
 }

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_stream::wrappers::TcpListenerStream;
-use tonic::transport::{Channel, Endpoint, Server};
+use tonic::transport::{Endpoint, Server};
 
 /// How much faster than the product the tests run.
 const FASTER: u32 = 4;
@@ -42,7 +42,7 @@ struct Loopback {
 }
 
 impl Dial for Loopback {
-    fn channel(&self, address: &str) -> cluster::Result<Channel> {
+    fn channel(&self, address: &str) -> cluster::Result<cluster::Line> {
         let endpoint = Endpoint::new(format!("http://{address}"))
             .map_err(|e| ClusterError::Options(e.to_string()))?
             .connect_timeout(Duration::from_millis(200));

@@ -8,11 +8,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use cluster::kv::{KeyValue, SledStore};
-use cluster::{ClusterError, Dial, WallClock};
+use cluster::{ClusterError, Dial, Line, WallClock};
 use futures::future::BoxFuture;
 use futures::{StreamExt, stream};
 use journal::files::OsFiles;
-use tonic::transport::{Channel, Endpoint};
+use tonic::transport::Endpoint;
+use tower::util::BoxCloneSyncService;
 
 use super::{Blocking, Connection, Env, GrpcListener, Listen, Threads};
 use crate::NodeError;
@@ -64,15 +65,16 @@ pub fn wall_clock_ms() -> i64 {
 struct TcpDial;
 
 impl Dial for TcpDial {
-    fn channel(&self, address: &str) -> cluster::Result<Channel> {
+    fn channel(&self, address: &str) -> cluster::Result<Line> {
         let endpoint = Endpoint::from_shared(format!("http://{address}"))
             .map_err(|error| ClusterError::Options(format!("address {address:?}: {error}")))?;
-        Ok(endpoint
+        let channel = endpoint
             .connect_timeout(CONNECT_TIMEOUT)
             .tcp_nodelay(true)
             .http2_keep_alive_interval(Duration::from_secs(5))
             .keep_alive_timeout(Duration::from_secs(5))
-            .connect_lazy())
+            .connect_lazy();
+        Ok(BoxCloneSyncService::new(channel))
     }
 }
 

@@ -3,12 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use cluster::{Cluster, Dial};
+use cluster::{Cluster, Dial, Line};
 use parking_lot::Mutex;
 use proto::NodeId;
 use proto::rpc::Header;
 use proto::rpc::peer_client::PeerClient;
-use tonic::transport::Channel;
 
 /// Largest message between nodes in bytes, both ways.
 pub const MESSAGE_BYTES_MAX: usize = 80 << 20;
@@ -17,7 +16,7 @@ pub const MESSAGE_BYTES_MAX: usize = 80 << 20;
 pub struct Pool {
     cluster: Cluster,
     dial: Arc<dyn Dial>,
-    channels: Mutex<BTreeMap<NodeId, (String, Channel)>>,
+    channels: Mutex<BTreeMap<NodeId, (String, Line)>>,
 }
 
 impl Pool {
@@ -27,7 +26,7 @@ impl Pool {
     }
 
     /// The channel to a member, or `None` if there is no such member.
-    pub fn channel(&self, node: NodeId) -> Option<Channel> {
+    pub fn channel(&self, node: NodeId) -> Option<Line> {
         let state = self.cluster.state();
         let address = state.address_of(node)?;
         let mut channels = self.channels.lock();
@@ -42,7 +41,7 @@ impl Pool {
     }
 
     /// A client for a member.
-    pub fn client(&self, node: NodeId) -> Option<PeerClient<Channel>> {
+    pub fn client(&self, node: NodeId) -> Option<PeerClient<Line>> {
         let client = PeerClient::new(self.channel(node)?);
         Some(
             client

@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 
 use async_trait::async_trait;
+use cluster::Line;
 use proto::rpc::peer_client::PeerClient;
 use proto::rpc::{Header, LabelsRequest, MetadataRequest, SelectRequest, SelectResponse};
 use proto::{Matcher, NodeId, TenantName};
 use storage::{Selection, SeriesChunks};
-use tonic::transport::Channel;
 
 use super::convert::{authority_in, matchers_out, metadata_in, series_in};
 use super::sources::{Authority, FamilyMetadata, RemoteHolders};
@@ -16,7 +16,7 @@ use super::{Budget, ReadError};
 /// Largest message that is taken from a peer, or sent to one, in bytes.
 pub const MESSAGE_BYTES_MAX: usize = 64 << 20;
 
-type Client = Box<dyn Fn(NodeId) -> Option<PeerClient<Channel>> + Send + Sync>;
+type Client = Box<dyn Fn(NodeId) -> Option<PeerClient<Line>> + Send + Sync>;
 
 /// [`RemoteHolders`] over gRPC.
 pub struct PeerHolders {
@@ -27,13 +27,13 @@ pub struct PeerHolders {
 impl PeerHolders {
     /// `client` gives the client of a member, `header` what calls to it carry.
     pub fn new(
-        client: impl Fn(NodeId) -> Option<PeerClient<Channel>> + Send + Sync + 'static,
+        client: impl Fn(NodeId) -> Option<PeerClient<Line>> + Send + Sync + 'static,
         header: impl Fn(NodeId) -> Header + Send + Sync + 'static,
     ) -> PeerHolders {
         PeerHolders { client: Box::new(client), header: Box::new(header) }
     }
 
-    fn client(&self, node: NodeId) -> Result<PeerClient<Channel>, ReadError> {
+    fn client(&self, node: NodeId) -> Result<PeerClient<Line>, ReadError> {
         let client = (self.client)(node)
             .ok_or_else(|| ReadError::Unavailable("it has no address".to_owned()))?;
         let client = client.max_decoding_message_size(MESSAGE_BYTES_MAX);

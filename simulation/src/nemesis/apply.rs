@@ -171,6 +171,7 @@ impl Nemesis {
         for host in &fleet.hosts {
             host.disk.heal();
             host.slowness.set(Duration::ZERO);
+            host.duplication.set(0);
             host.clock.set_offset_ms(0);
         }
         let soon_ms = self.now_ms + RESTART_MS;
@@ -247,6 +248,7 @@ impl Nemesis {
                 self.crash(*host, CrashKind::PowerCut, until_ms, fleet);
             }
             Fault::OldDisk { host } => image = Some(fleet.hosts[*host].disk.durable()),
+            Fault::Duplicate { host, percent } => fleet.hosts[*host].duplication.set(*percent),
             Fault::Bucket { how } => self.store.fail(*how, self.random.pick(BUCKET_PERCENT)),
             Fault::Join { ring } => fleet.add((self.make_host)(fleet.hosts.len(), *ring)),
             Fault::Latency { a, b, ms } => self.latency(*a, *b, Some(*ms), fleet),
@@ -254,7 +256,6 @@ impl Nemesis {
             Fault::Partition { .. }
             | Fault::PartitionOneWay { .. }
             | Fault::CutClients { .. }
-            | Fault::Duplicate { .. }
             | Fault::Hold { .. } => {}
         }
         *self.fired.entry(planned.fault.kind()).or_default() += 1;
@@ -279,6 +280,7 @@ impl Nemesis {
                 self.replace_disk(*host, fleet);
             }
             Fault::OldDisk { host } => self.attach_old(*host, active.image, fleet),
+            Fault::Duplicate { host, .. } => fleet.hosts[*host].duplication.set(0),
             Fault::Bucket { .. } => self.store.heal(),
             Fault::Latency { a, b, .. } => self.latency(*a, *b, None, fleet),
             Fault::Loss { a, b, .. } => self.loss(*a, *b, 0, fleet),
@@ -371,7 +373,7 @@ impl Nemesis {
 
 /// Whether a node says that it will never work on its disk again.
 fn is_final(reason: &str) -> bool {
-    reason.starts_with(NOT_STARTED) || reason.contains("replace it by an empty one")
+    reason.starts_with(NOT_STARTED) || reason.contains("replace this node by an empty one")
 }
 
 /// The life number in a disk's identity file.

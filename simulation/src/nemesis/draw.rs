@@ -142,9 +142,10 @@ impl Drawing<'_> {
 
     fn links(&mut self) -> Fault {
         let (a, b) = self.pair();
-        match self.random.percent(50) {
-            true => Fault::Latency { a, b, ms: self.random.pick([50, 300, 1_500]) },
-            false => Fault::Loss { a, b, percent: self.random.pick([1, 5]) },
+        match self.random.below(3) {
+            0 => Fault::Duplicate { host: a, percent: self.random.pick([5, 20]) },
+            1 => Fault::Latency { a, b, ms: self.random.pick([50, 300, 1_500]) },
+            _ => Fault::Loss { a, b, percent: self.random.pick([1, 5]) },
         }
     }
 
@@ -200,7 +201,7 @@ impl Drawing<'_> {
             BucketFault::Errors,
             BucketFault::Timeouts,
             BucketFault::ShortReads,
-            BucketFault::Multipart,
+            BucketFault::LaggingLists,
             BucketFault::Forbidden,
             BucketFault::Unreachable,
             BucketFault::Slow,

@@ -158,17 +158,15 @@ impl Disk {
         Err(io::Error::other(format!("{}: injected I/O error", path.display())))
     }
 
-    /// Whether a sync of a file fails now.
-    fn strike_sync(&self, path: &Path) -> io::Result<()> {
+    /// Has the sync that comes now fail, if that is wanted.
+    fn strike_sync(&self) {
         let mut state = self.state.lock();
-        if state.failing_syncs == 0 {
-            return Ok(());
+        if state.failing_syncs > 0 {
+            state.failing_syncs -= 1;
+            *state.counts.entry("failing fsync").or_default() += 1;
+            drop(state);
+            self.memory.fail_next_sync();
         }
-        state.failing_syncs -= 1;
-        *state.counts.entry("failing fsync").or_default() += 1;
-        drop(state);
-        self.memory.forget_unsynced(path);
-        Err(io::Error::other(format!("{}: injected fsync error", path.display())))
     }
 
     /// The node comes to a place; an error when the power fails there.

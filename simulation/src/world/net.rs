@@ -6,15 +6,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use cluster::{ClusterError, Dial};
+use cluster::{ClusterError, Dial, Line};
 use futures::{StreamExt, stream};
 use hyper_util::rt::TokioIo;
 use node::env::{Connection, GrpcListener, Listen};
 use node::http::serving::HttpListener;
 use tonic::codegen::http::Uri;
-use tonic::transport::{Channel, Endpoint};
+use tonic::transport::Endpoint;
 use turmoil::net::{TcpListener, TcpStream};
 
+use super::duplication::Duplication;
 use super::http::SimulatedHttp;
 use super::socket::Traced;
 use crate::trace::SharedTrace;
@@ -29,19 +30,22 @@ const KEEP_ALIVE: Duration = Duration::from_secs(5);
 pub struct Network {
     /// Where deliveries are taken down.
     pub trace: SharedTrace,
+    /// Whether calls are made twice.
+    pub duplication: Duplication,
 }
 
 impl Dial for Network {
-    fn channel(&self, address: &str) -> cluster::Result<Channel> {
+    fn channel(&self, address: &str) -> cluster::Result<Line> {
         let endpoint = Endpoint::from_shared(format!("http://{address}"))
             .map_err(|error| ClusterError::Options(format!("address {address:?}: {error}")))?;
         let trace = self.trace.clone();
         let dial = tower::service_fn(move |uri: Uri| connect(uri, trace.clone()));
-        Ok(endpoint
+        let channel = endpoint
             .connect_timeout(CONNECT_TIMEOUT)
             .http2_keep_alive_interval(KEEP_ALIVE)
             .keep_alive_timeout(KEEP_ALIVE)
-            .connect_with_connector_lazy(dial))
+            .connect_with_connector_lazy(dial);
+        Ok(self.duplication.wrap(channel))
     }
 }
 

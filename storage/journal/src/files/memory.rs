@@ -59,6 +59,7 @@ struct Disk {
     /// No operation works after this many.
     operations_max: Option<u64>,
     capacity_bytes: Option<u64>,
+    fail_next_sync: bool,
 }
 
 /// A disk in memory. Clones are the same disk.
@@ -114,14 +115,10 @@ impl MemoryFiles {
         *disk = Disk { life, operations, ..copy };
     }
 
-    /// What a failed fsync may do: what was not synced of a file is seen until the next crash, and
-    /// no later sync makes it durable.
-    pub fn forget_unsynced(&self, path: &Path) {
-        let mut disk = self.disk.lock();
-        let Some(Node::File(id)) = disk.tree.get(path).copied() else { return };
-        if let Some(inode) = disk.inodes.get_mut(&id) {
-            inode.forget_unsynced();
-        }
+    /// Has the next sync of a file fail as it does on Linux: what was not synced is seen until the
+    /// next crash, and no later sync makes it durable.
+    pub fn fail_next_sync(&self) {
+        self.disk.lock().fail_next_sync = true;
     }
 
     /// All files with their sizes, in order of their paths.
@@ -160,15 +157,21 @@ impl MemoryFiles {
 
 impl Disk {
     fn crash(&mut self, crash: Crash) {
+        self.life += 1;
+        self.operations_max = None;
+        self.fail_next_sync = false;
+        if crash == Crash::ProcessOnly {
+            // The page cache stays; what was not synced can still be lost later.
+            return;
+        }
         let mut random = SplitMix(match crash {
             Crash::Torn { seed } => seed,
             _ => 0,
         });
         let pending = std::mem::take(&mut self.pending);
         let kept = match crash {
-            Crash::Clean => 0,
             Crash::Torn { .. } => (random.next() % (pending.len() as u64 + 1)) as usize,
-            Crash::ProcessOnly => pending.len(),
+            _ => 0,
         };
         for change in &pending[..kept] {
             apply(&mut self.durable, change);
@@ -184,8 +187,6 @@ impl Disk {
         }
         let tree = &self.tree;
         self.inodes.retain(|id, _| tree.values().any(|node| *node == Node::File(*id)));
-        self.life += 1;
-        self.operations_max = None;
     }
 
     fn rooted(&self, path: &Path) -> bool {
@@ -463,7 +464,12 @@ impl File for MemoryFile {
     }
 
     fn sync_data(&self) -> io::Result<()> {
+        let fails = std::mem::take(&mut self.disk.lock().fail_next_sync);
         self.with(true, 0, |inode| {
+            if fails {
+                inode.forget_unsynced();
+                return Err(io::Error::other("injected fsync error"));
+            }
             inode.sync();
             Ok(())
         })

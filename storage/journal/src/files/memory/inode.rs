@@ -101,9 +101,8 @@ impl Inode {
 
     pub fn crash(&mut self, crash: Crash, random: &mut SplitMix) {
         match crash {
-            Crash::Clean => self.unsynced.clear(),
-            Crash::ProcessOnly => return,
             Crash::Torn { .. } => self.tear(random),
+            _ => self.unsynced.clear(),
         }
         self.content.clone_from(&self.durable);
     }
