@@ -24,6 +24,7 @@ mod sets;
 mod sorting;
 mod windows;
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use smallvec::SmallVec;
@@ -32,6 +33,7 @@ use crate::annotations::Annotations;
 use crate::dictionary::{Interner, NameId, PairId};
 use crate::error::QueryError;
 use crate::functions::{Kind, Window};
+use crate::histogram_column::HistogramColumn;
 use crate::plan::{Grid, Plan, QueryKind, too_many_samples};
 use crate::queryable::SeriesSet;
 use crate::result::{QueryResult, ResultValue};
@@ -54,8 +56,39 @@ pub(crate) struct Row<'r> {
     pub labels: &'r [PairId],
     /// Whether the metric's name is to be dropped at the end.
     pub drop_name: bool,
-    /// One a step; [`ABSENT`] where there is none.
+    /// One a step; [`ABSENT`] where there is none, 0 where it is a histogram.
     pub values: &'r mut [f64],
+    /// The values that are histograms.
+    pub histograms: HistogramColumn,
+}
+
+impl<'r> Row<'r> {
+    /// A row of floats.
+    pub(crate) fn floats(labels: &'r [PairId], drop_name: bool, values: &'r mut [f64]) -> Row<'r> {
+        Row { labels, drop_name, values, histograms: HistogramColumn::default() }
+    }
+
+    /// Whether there is no value at all.
+    pub(crate) fn is_absent(&self) -> bool {
+        !self.values.iter().any(|value| is_present(*value))
+    }
+
+    /// Removes the histograms; whether there were any at present values.
+    pub(crate) fn remove_histograms(&mut self) -> bool {
+        if self.histograms.is_empty() {
+            return false;
+        }
+        let mut any = false;
+        let slots = self.values.iter_mut().enumerate();
+        for (step, value) in slots.filter(|(_, v)| is_present(**v)) {
+            if self.histograms.get(step).is_some() {
+                *value = ABSENT;
+                any = true;
+            }
+        }
+        self.histograms.clear();
+        any
+    }
 }
 
 /// Consumer of rows.
@@ -108,7 +141,7 @@ impl Run<'_> {
                 let scalar = self.scalar(expr, grid)?;
                 let mut matrix = Matrix::new(grid.count);
                 let mut values: Vec<f64> = (0..grid.count).map(|i| scalar.at(i)).collect();
-                matrix.push(Row { labels: &[], drop_name: false, values: &mut values });
+                matrix.push(Row::floats(&[], false, &mut values));
                 Ok(ResultValue::Matrix { grid, matrix })
             }
             (Type::Vector, kind) => {
@@ -155,7 +188,12 @@ impl Run<'_> {
         let mut values = vec![ABSENT; grid.count];
         self.stream(expr, Grid::instant(grid.start_ms), &mut |run, row| {
             values.fill(row.values[0]);
-            sink(run, Row { labels: row.labels, drop_name: row.drop_name, values: &mut values })
+            let mut histograms = HistogramColumn::default();
+            if let Some(histogram) = row.histograms.get(0) {
+                (0..grid.count).for_each(|step| histograms.set(step, Arc::clone(histogram)));
+            }
+            let (labels, drop_name) = (row.labels, row.drop_name);
+            sink(run, Row { labels, drop_name, values: &mut values, histograms })
         })
     }
 
@@ -258,7 +296,7 @@ impl Run<'_> {
                 continue;
             }
             let labels = self.without_metadata(row.labels);
-            out.push(Row { labels: &labels, drop_name: false, values: row.values });
+            out.push(Row { labels: &labels, drop_name: false, ..row });
         }
         self.merged(out)
     }
@@ -273,7 +311,7 @@ impl Run<'_> {
             return sink(self, Row { drop_name: true, ..row });
         }
         let labels = self.without_metadata(row.labels);
-        sink(self, Row { labels: &labels, drop_name: false, values: row.values })
+        sink(self, Row { labels: &labels, drop_name: false, ..row })
     }
 
     /// Labels without name, type and unit of the metric.

@@ -14,10 +14,14 @@
 mod compare;
 #[path = "promqltest/execute.rs"]
 mod execute;
+#[path = "promqltest/histogram.rs"]
+mod histogram;
 #[path = "promqltest/script.rs"]
 mod script;
 #[path = "promqltest/self_test.rs"]
 mod self_test;
+#[path = "promqltest/storing.rs"]
+mod storing;
 #[path = "promqltest/values.rs"]
 mod values;
 

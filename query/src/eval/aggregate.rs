@@ -61,7 +61,7 @@ impl Run<'_> {
             accumulators.finish(group, &mut values);
             if values.iter().any(|v| is_present(*v)) {
                 let labels = groups.labels.get(group);
-                sink(self, Row { labels, drop_name: *drop_name, values: &mut values })?;
+                sink(self, Row::floats(labels, *drop_name, &mut values))?;
             }
         }
         self.live = self.live.saturating_sub(groups.len() * grid.count);

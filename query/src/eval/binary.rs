@@ -129,7 +129,7 @@ impl Run<'_> {
         self.map_steps(expr, grid, |_, value| f(value), sink)
     }
 
-    /// Rows of `f(step, value)` of each value, under a new metric.
+    /// Rows of `f(step, value)` of each float, under a new metric. Histograms are left out.
     pub(super) fn map_steps(
         &mut self,
         expr: &Expr,
@@ -137,7 +137,10 @@ impl Run<'_> {
         f: impl Fn(usize, f64) -> f64,
         sink: &mut Sink<'_>,
     ) -> Result<(), QueryError> {
-        self.stream(expr, grid, &mut |run, row: Row<'_>| {
+        self.stream(expr, grid, &mut |run, mut row: Row<'_>| {
+            if row.remove_histograms() && row.is_absent() {
+                return Ok(());
+            }
             let values = row.values.iter_mut().enumerate().filter(|(_, v)| is_present(**v));
             values.for_each(|(step, value)| *value = f(step, *value));
             run.emit_renamed(row, sink)

@@ -74,7 +74,7 @@ impl Run<'_> {
                 return Ok(());
             }
             run.annotate_window(&call, args, row.labels, &values);
-            let out = Row { labels: row.labels, drop_name: row.drop_name, values: &mut values };
+            let out = Row::floats(row.labels, row.drop_name, &mut values);
             match function.keeps_name() {
                 true => sink(run, out),
                 false => run.emit_renamed(out, sink),
@@ -139,7 +139,7 @@ impl Run<'_> {
         self.check_row(grid)?;
         let mut values: Vec<f64> =
             (0..grid.count).map(|i| part(grid.at(i).div_euclid(1000) as f64)).collect();
-        sink(self, Row { labels: &[], drop_name: false, values: &mut values })
+        sink(self, Row::floats(&[], false, &mut values))
     }
 
     fn clamp(&mut self, args: &[Expr], grid: Grid, sink: &mut Sink<'_>) -> Result<(), QueryError> {
@@ -148,11 +148,11 @@ impl Run<'_> {
             let (least, most) = (least.at(step), most.at(step));
             if most < least { ABSENT } else { go_max(least, go_min(most, value)) }
         };
-        self.stream(&args[0], grid, &mut |run, row| {
+        self.stream(&args[0], grid, &mut |run, mut row| {
+            row.remove_histograms();
             let values = row.values.iter_mut().enumerate().filter(|(_, v)| is_present(**v));
             values.for_each(|(step, value)| *value = clamped(step, *value));
-            let any = row.values.iter().any(|v| is_present(*v));
-            if any { run.emit_renamed(row, sink) } else { Ok(()) }
+            if row.is_absent() { Ok(()) } else { run.emit_renamed(row, sink) }
         })
     }
 
@@ -173,7 +173,7 @@ impl Run<'_> {
         self.check_row(grid)?;
         let scalar = self.scalar(arg, grid)?;
         let mut values: Vec<f64> = (0..grid.count).map(|i| scalar.at(i)).collect();
-        sink(self, Row { labels: &[], drop_name: false, values: &mut values })
+        sink(self, Row::floats(&[], false, &mut values))
     }
 
     /// Time of the sample for a selector, else that of the step.

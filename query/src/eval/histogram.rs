@@ -135,7 +135,7 @@ impl Run<'_> {
             }
             if values.iter().any(|v| is_present(*v)) {
                 let labels = found.labels.get(index);
-                let row = Row { labels, drop_name: true, values: &mut values };
+                let row = Row::floats(labels, true, &mut values);
                 self.emit_renamed(row, sink)?;
             }
         }

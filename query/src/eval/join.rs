@@ -195,7 +195,7 @@ impl Run<'_> {
         let labels = self.joined_labels(join, many, one);
         let delayed = self.plan.options.delayed_name_removal;
         let drop_name = delayed && join.operation.returns_bool;
-        self.keep(out, Row { labels: &labels, drop_name, values: &mut values })
+        self.keep(out, Row::floats(&labels, drop_name, &mut values))
     }
 
     /// Labels of the result of two series.

@@ -1,5 +1,7 @@
 //! Range selectors and subqueries: series as columns of samples, to be seen through windows.
 
+use std::sync::Arc;
+
 use super::windows::Windows;
 use super::{Run, is_present};
 use crate::dictionary::PairId;
@@ -101,7 +103,12 @@ impl Run<'_> {
             columns.clear();
             let present = row.values.iter().enumerate().filter(|(_, v)| is_present(**v));
             for (step, value) in present {
-                columns.push(inner.at(step), *value);
+                match row.histograms.get(step) {
+                    Some(histogram) => {
+                        columns.push_histogram(inner.at(step), Arc::clone(histogram));
+                    }
+                    None => columns.push(inner.at(step), *value),
+                }
             }
             let (labels, drop_name) = (row.labels, row.drop_name);
             sink(run, RangeRow { labels, drop_name, columns: &columns })
@@ -127,10 +134,8 @@ impl Run<'_> {
                 true => run.without_metadata(row.labels).to_vec(),
                 false => row.labels.to_vec(),
             };
-            let columns = Columns {
-                timestamps: row.columns.timestamps[seen.clone()].to_vec(),
-                values: row.columns.values[seen].to_vec(),
-            };
+            let mut columns = Columns::default();
+            columns.append(row.columns, seen);
             series.push(RangeSeries { labels, columns });
             Ok(())
         })?;
@@ -154,14 +159,7 @@ fn remove_stale(columns: &mut Columns) {
     if columns.values.iter().all(|v| is_present(*v)) {
         return;
     }
-    let mut kept = 0;
-    for index in 0..columns.len() {
-        if is_present(columns.values[index]) {
-            columns.timestamps[kept] = columns.timestamps[index];
-            columns.values[kept] = columns.values[index];
-            kept += 1;
-        }
-    }
-    columns.timestamps.truncate(kept);
-    columns.values.truncate(kept);
+    let all = std::mem::take(columns);
+    let fresh = all.values.iter().enumerate().filter(|(_, v)| is_present(**v));
+    fresh.for_each(|(index, _)| columns.append(&all, index..index + 1));
 }

@@ -98,7 +98,7 @@ impl Run<'_> {
                     if values.is_empty() { ABSENT } else { quantile(param.at(step), &mut values) };
             }
             let drop_name = members.iter().any(|m| matrix.drop_name(*m));
-            sink(self, Row { labels: groups.labels.get(group), drop_name, values: &mut row })?;
+            sink(self, Row::floats(groups.labels.get(group), drop_name, &mut row))?;
         }
         Ok(())
     }

@@ -1,8 +1,11 @@
 //! Instant selectors: the latest sample within the lookback, at each step.
 
+use std::sync::Arc;
+
 use super::windows::Windows;
 use super::{ABSENT, Row, Run, Sink, is_present};
 use crate::error::QueryError;
+use crate::histogram_column::HistogramColumn;
 use crate::plan::Grid;
 use crate::queryable::{Columns, SeriesSet};
 use crate::syntax::{Selector, TimeShift};
@@ -49,9 +52,10 @@ impl<'q> Run<'q> {
                 columns.clear();
                 batch.read(index, start, end, &mut columns)?;
                 self.check_samples(columns.len())?;
-                if latest(&columns, &windows, pick, &mut values) {
+                let mut histograms = HistogramColumn::default();
+                if latest(&columns, &windows, pick, (&mut values, &mut histograms)) {
                     let labels = batch.labels(index);
-                    sink(self, Row { labels, drop_name: false, values: &mut values })?;
+                    sink(self, Row { labels, drop_name: false, values: &mut values, histograms })?;
                 }
             }
         }
@@ -64,7 +68,7 @@ fn latest(
     columns: &Columns,
     windows: &Windows,
     pick: fn(i64, f64) -> f64,
-    out: &mut [f64],
+    (out, histograms): (&mut [f64], &mut HistogramColumn),
 ) -> bool {
     out.fill(ABSENT);
     let mut any = false;
@@ -73,6 +77,9 @@ fn latest(
         let value = columns.values[last];
         if is_present(value) {
             out[step] = pick(columns.timestamps[last], value);
+            if let Some(histogram) = columns.histograms.get(last) {
+                histograms.set(step, Arc::clone(histogram));
+            }
             any = true;
         }
     });

@@ -2,17 +2,11 @@
 
 use std::sync::atomic::AtomicBool;
 
-use async_trait::async_trait;
-use proto::{Labels, Matcher, STALE_NAN_BITS};
 use query::memory::MemoryStore;
-use query::{
-    Dictionary, Engine, EngineOptions, QueryError, QueryResult, QueryTimes, Queryable,
-    SelectRequest, SeriesSet, SourceError,
-};
+use query::{Engine, EngineOptions, QueryError, QueryResult, QueryTimes};
 
-use crate::compare;
 use crate::script::{Command, Eval, When};
-use crate::values::{SeriesLine, Value};
+use crate::{compare, storing};
 
 /// How a script went.
 #[derive(Default)]
@@ -23,48 +17,22 @@ pub struct Outcome {
     pub failures: Vec<String>,
 }
 
-/// Samples as floats; series that hold what is not supported yet cannot be selected.
-#[derive(Default)]
-struct Storage {
-    store: MemoryStore,
-    unsupported: Vec<Labels>,
-}
-
-#[async_trait]
-impl Queryable for Storage {
-    async fn select(
-        &self,
-        request: &SelectRequest,
-        dictionary: &Dictionary,
-    ) -> Result<SeriesSet, SourceError> {
-        let hits = |labels: &Labels| {
-            let value = |m: &Matcher| labels.get(m.name()).unwrap_or("").to_owned();
-            request.matchers.iter().all(|m| m.matches(&value(m)))
-        };
-        if self.unsupported.iter().any(hits) {
-            let text = "native histograms and start timestamps are not supported yet";
-            return Err(SourceError::Internal(text.to_owned()));
-        }
-        self.store.select(request, dictionary).await
-    }
-}
-
 /// Runs all commands; a bad load fails the case after it by its consequences, and is reported.
 pub fn run(commands: &[Command]) -> Outcome {
     let mut outcome = Outcome::default();
-    let mut storage = Storage::default();
+    let mut storage = MemoryStore::default();
     for command in commands {
         match command {
-            Command::Clear => storage = Storage::default(),
-            Command::Load { interval_ms, series, start_times, with_nhcb } => {
-                for line in series {
-                    if *with_nhcb {
-                        storage.unsupported.extend(nhcb_of(line));
-                    }
-                    if let Err(error) = load(&mut storage, *interval_ms, line, *start_times) {
-                        outcome.failures.push(format!("load: {error}"));
-                    }
-                }
+            Command::Clear => storage = MemoryStore::default(),
+            Command::Load { interval_ms, series, with_nhcb } => {
+                let mut loads =
+                    series.iter().map(|l| storing::series(&mut storage, *interval_ms, l));
+                let loaded = loads.try_for_each(|loaded| loaded);
+                let loaded = loaded.and_then(|()| match with_nhcb {
+                    true => storing::converted(&mut storage, *interval_ms, series),
+                    false => Ok(()),
+                });
+                outcome.failures.extend(loaded.err().map(|error| format!("load: {error}")));
             }
             Command::Eval(eval) => match case(&storage, eval) {
                 Ok(()) => outcome.passed += 1,
@@ -77,41 +45,7 @@ pub fn run(commands: &[Command]) -> Outcome {
     outcome
 }
 
-/// Labels of the native histogram that a classic bucket belongs to.
-fn nhcb_of(line: &SeriesLine) -> Option<Labels> {
-    let base = |name: &str, value: &str| match (name, value.strip_suffix("_bucket")) {
-        ("le", _) => None,
-        ("__name__", base) => base.map(str::to_owned),
-        _ => Some(value.to_owned()),
-    };
-    let is_bucket = line.labels.iter().any(|(n, v)| n == "__name__" && v.ends_with("_bucket"));
-    let pairs = line.labels.iter().filter_map(|(n, v)| base(n, v).map(|v| (n.as_str(), v)));
-    if is_bucket { Labels::from_pairs(pairs).ok() } else { None }
-}
-
-fn load(
-    storage: &mut Storage,
-    interval_ms: i64,
-    line: &SeriesLine,
-    start_times: bool,
-) -> Result<(), String> {
-    let pairs = line.labels.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-    let labels = Labels::from_pairs(pairs).map_err(|error| error.to_string())?;
-    if start_times || line.values.contains(&Value::Histogram) {
-        storage.unsupported.push(labels.clone());
-    }
-    for (position, value) in line.values.iter().enumerate() {
-        let time = position as i64 * interval_ms;
-        match value {
-            Value::Number(value) => storage.store.push(&labels, time, *value),
-            Value::Stale => storage.store.push(&labels, time, f64::from_bits(STALE_NAN_BITS)),
-            Value::Missing | Value::Histogram => {}
-        }
-    }
-    Ok(())
-}
-
-fn case(storage: &Storage, eval: &Eval) -> Result<(), String> {
+fn case(storage: &MemoryStore, eval: &Eval) -> Result<(), String> {
     let answer = query(storage, &eval.query, eval.when, eval.expect.range.map(|(_, end, _)| end));
     let answer = match (answer, &eval.expect.fail) {
         (Ok(answer), None) => answer,
@@ -126,7 +60,7 @@ fn case(storage: &Storage, eval: &Eval) -> Result<(), String> {
 
 /// Evaluates an instant case again as the middle step of a range, as upstream's runner does,
 /// where the answer does not depend on the kind of query.
-fn as_range(storage: &Storage, eval: &Eval) -> Result<(), String> {
+fn as_range(storage: &MemoryStore, eval: &Eval) -> Result<(), String> {
     let When::Instant(at) = eval.when else { return Ok(()) };
     let expect = &eval.expect;
     let of_the_query = ["start()", "end()", "range()", "step()"];
@@ -142,7 +76,7 @@ fn as_range(storage: &Storage, eval: &Eval) -> Result<(), String> {
 
 /// The answer; `end` is when an instant query for a range vector is evaluated.
 fn query(
-    storage: &Storage,
+    storage: &MemoryStore,
     text: &str,
     when: When,
     end: Option<i64>,

@@ -2,7 +2,7 @@
 
 use query::syntax::parse_duration_ms;
 
-use crate::values::{SeriesLine, number, series_line};
+use crate::values::{SeriesLine, is_start_line, number, series_line, start_line};
 
 /// A command of a script.
 #[derive(Debug)]
@@ -15,8 +15,6 @@ pub enum Command {
         interval_ms: i64,
         /// What to add.
         series: Vec<SeriesLine>,
-        /// Whether there are lines of start timestamps.
-        start_times: bool,
         /// Whether native histograms are to be made of the classic ones.
         with_nhcb: bool,
     },
@@ -132,12 +130,25 @@ fn command(line: usize, head: &str, body: &[&str]) -> Result<(Command, usize), S
 
 fn load(interval: &str, with_nhcb: bool, body: &[&str]) -> Result<Command, String> {
     let interval_ms = parse_duration_ms(interval)?;
-    let is_start_times =
-        |line: &&&str| line.split_whitespace().next().is_some_and(|metric| metric.contains("@st"));
-    let start_times = body.iter().any(|line| is_start_times(&line));
-    let lines = body.iter().filter(|line| !is_start_times(line));
-    let series = lines.map(|line| series_line(line)).collect::<Result<_, _>>()?;
-    Ok(Command::Load { interval_ms, series, start_times, with_nhcb })
+    let (mut series, mut starts) = (Vec::new(), None);
+    for line in body {
+        if is_start_line(line) {
+            starts = Some(start_line(line)?);
+            continue;
+        }
+        let mut line = series_line(line)?;
+        if let Some((labels, offsets)) = starts.take() {
+            if labels != line.labels || offsets.len() != line.values.len() {
+                return Err(format!("start timestamps do not belong to {:?}", line.labels));
+            }
+            line.start_offsets = offsets;
+        }
+        series.push(line);
+    }
+    match starts {
+        Some((labels, _)) => Err(format!("start timestamps of {labels:?} without samples")),
+        None => Ok(Command::Load { interval_ms, series, with_nhcb }),
+    }
 }
 
 /// Takes a word off the front.

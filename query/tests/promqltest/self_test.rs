@@ -18,8 +18,10 @@ const MUST_FAIL: &[(&str, &str)] = &[
     ("a warning that is not there", "eval instant at 1m sum(m)\n  expect warn\n  {} 6\n"),
     ("a failure that is none", "eval instant at 1m sum(m)\n  expect fail\n"),
     ("another failure", "eval instant at 1m -m +\n  expect fail msg: something else\n"),
-    ("an unsupported part", "eval instant at 1m histogram_sum(h)\n  expect fail\n"),
+    ("an unsupported part", "eval instant at 1m info(m)\n  expect fail\n"),
     ("a histogram", "eval instant at 0 h\n"),
+    ("another histogram", "eval instant at 0 h\n  h {{count:2}}\n"),
+    ("a histogram for a float", "eval instant at 0 h\n  h 1\n"),
     ("a missing step", "eval range from 0 to 1m step 1m m{l=\"a\"}\n  m{l=\"a\"} 1 _\n"),
     ("a wrong scalar", "eval instant at 0 1 + 1\n  3\n"),
 ];

@@ -1,0 +1,81 @@
+//! Histograms beside a column of floats.
+
+use std::sync::Arc;
+
+use proto::FloatHistogram;
+
+/// The histograms among samples or steps. It is no longer than the values beside it; where it
+/// ends, or holds none, the value is a float. Without any histogram it is empty, costs nothing,
+/// and tells by that that all values are floats. Where a histogram is, the value is 0; what it
+/// holds beside an absent value means nothing.
+#[derive(Clone, Debug, Default)]
+pub struct HistogramColumn {
+    slots: Vec<Option<Arc<FloatHistogram>>>,
+}
+
+impl HistogramColumn {
+    /// Whether there is no histogram at all, so that all values are floats.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.slots.is_empty()
+    }
+
+    /// The histogram at `index`, if the value there is one.
+    #[inline]
+    pub fn get(&self, index: usize) -> Option<&Arc<FloatHistogram>> {
+        self.slots.get(index).and_then(Option::as_ref)
+    }
+
+    /// Puts a histogram at `index`.
+    pub fn set(&mut self, index: usize, histogram: Arc<FloatHistogram>) {
+        if self.slots.len() <= index {
+            self.slots.resize(index + 1, None);
+        }
+        self.slots[index] = Some(histogram);
+    }
+
+    /// Makes the value at `index` a float.
+    pub(crate) fn unset(&mut self, index: usize) {
+        if let Some(slot) = self.slots.get_mut(index) {
+            *slot = None;
+        }
+    }
+
+    /// Takes the histogram at `index` away.
+    pub(crate) fn take(&mut self, index: usize) -> Option<Arc<FloatHistogram>> {
+        self.slots.get_mut(index).and_then(Option::take)
+    }
+
+    /// Makes room for a value before that at `index`, which is no histogram.
+    pub(crate) fn shift(&mut self, index: usize) {
+        if index < self.slots.len() {
+            self.slots.insert(index, None);
+        }
+    }
+
+    /// Removes all histograms.
+    pub fn clear(&mut self) {
+        self.slots.clear();
+    }
+
+    /// Appends those at `range` of another column, to lie beside values from `at` on.
+    pub(crate) fn append(
+        &mut self,
+        at: usize,
+        other: &HistogramColumn,
+        range: std::ops::Range<usize>,
+    ) {
+        let end = range.end.min(other.slots.len());
+        if range.start >= end {
+            return;
+        }
+        self.slots.resize(at, None);
+        self.slots.extend_from_slice(&other.slots[range.start..end]);
+    }
+
+    /// Bytes of the histograms, for budgets.
+    pub(crate) fn bytes(&self) -> usize {
+        let histograms = self.slots.iter().flatten().map(|histogram| histogram.bytes());
+        self.slots.len() * size_of::<Option<Arc<FloatHistogram>>>() + histograms.sum::<usize>()
+    }
+}
