@@ -46,6 +46,10 @@ impl Run<'_> {
             Kind::SortByLabel { descending } => {
                 self.sorted_by_label(expr, args, descending, grid, sink)
             }
+            Kind::Info | Kind::Unsupported => {
+                let name = function.name;
+                Err(QueryError::execution(format!("the function {name}() is not supported yet")))
+            }
             _ => Err(QueryError::execution("the function yields no instant vector")),
         }
     }

@@ -47,7 +47,7 @@ impl Run<'_> {
     /// Value of a scalar expression.
     pub(crate) fn scalar(&mut self, expr: &Expr, grid: Grid) -> Result<Scalar, QueryError> {
         match &expr.kind {
-            ExprKind::Number(value) => Ok(Scalar::Constant(*value)),
+            ExprKind::Number { value, .. } => Ok(Scalar::Constant(*value)),
             ExprKind::Paren(inner) => self.scalar(inner, grid),
             ExprKind::Unary { negative, expr } => {
                 let value = self.scalar(expr, grid)?;
