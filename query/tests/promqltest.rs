@@ -8,6 +8,8 @@
 //! - Without the variable it prints `SKIPPED: PROMQLTEST_DIR is not set` and succeeds, unless
 //!   `CI_REQUIRE_PARTS` is set: then a missing suite is a failure.
 //!
+//! A case passes with all its re-runs, those that upstream's runner does: see `rerun`.
+//!
 //! `PROMQLTEST_VERBOSE=1` prints each failed case; `PROMQLTEST_FILE=name` runs one file.
 
 #[path = "promqltest/compare.rs"]
@@ -16,6 +18,8 @@ mod compare;
 mod execute;
 #[path = "promqltest/histogram.rs"]
 mod histogram;
+#[path = "promqltest/rerun.rs"]
+mod rerun;
 #[path = "promqltest/script.rs"]
 mod script;
 #[path = "promqltest/self_test.rs"]
@@ -83,10 +87,13 @@ fn suite() -> Result<(), String> {
         }
         files += 1;
         total.passed += outcome.passed;
+        total.queries += outcome.queries;
         total.failures.extend(outcome.failures);
     }
     let (passed, failed) = (total.passed, total.failures.len());
-    println!("total: {files} files, {} cases, {passed} passed, {failed} failed", passed + failed);
+    println!("queries of the passed cases, re-runs among them: {}", total.queries);
+    let cases = passed + failed;
+    println!("total: {files} files, {cases} cases, {passed} passed, {failed} failed, 0 skipped");
     if below.is_empty() { Ok(()) } else { Err(below.join("; ")) }
 }
 

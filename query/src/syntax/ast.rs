@@ -267,7 +267,7 @@ impl Expr {
     }
 
     /// Direct subexpressions, to be changed.
-    pub(crate) fn children_mut(&mut self) -> impl Iterator<Item = &mut Expr> {
+    pub fn children_mut(&mut self) -> impl Iterator<Item = &mut Expr> {
         let (one, two, many): (Option<&mut Expr>, Option<&mut Expr>, &mut [Expr]) = match &mut self
             .kind
         {

@@ -73,8 +73,8 @@ fn kind(kind: &str, found: &[String], expected: &[Text], none: bool) -> Result<(
     Ok(())
 }
 
-/// The value.
-pub fn value(answer: &QueryResult, eval: &Eval) -> Result<(), String> {
+/// The value of a case, asked `when`.
+pub fn value(answer: &QueryResult, eval: &Eval, when: When) -> Result<(), String> {
     let expect = &eval.expect;
     if let Some(expected) = &expect.string {
         let found = answer.string().map(|(_, text)| text);
@@ -89,7 +89,7 @@ pub fn value(answer: &QueryResult, eval: &Eval) -> Result<(), String> {
         return Err(format!("the result is a {}", answer.result_type().name()));
     }
     let found: Vec<ResultSeries> = answer.series().collect();
-    match (eval.when, expect.range) {
+    match (when, expect.range) {
         (_, Some((start, end, step))) | (When::Range(start, end, step), _) => {
             matrix(&found, &expect.series, (start, end, step))
         }
@@ -97,9 +97,16 @@ pub fn value(answer: &QueryResult, eval: &Eval) -> Result<(), String> {
     }
 }
 
+/// Whether a matrix is sorted by labels, without doubles.
+fn sorted(found: &[ResultSeries]) -> Result<(), String> {
+    let sorted = found.windows(2).all(|two| two[0].labels < two[1].labels);
+    same(sorted, &"an unsorted matrix", &"one sorted by labels")
+}
+
 /// An instant case's expectation against the step at `at` of a range.
 pub fn middle(answer: &QueryResult, eval: &Eval, at: i64) -> Result<(), String> {
     let mut found: Vec<ResultSeries> = answer.series().collect();
+    sorted(&found)?;
     found.iter_mut().for_each(|series| {
         series.samples.retain(|(time, _)| *time == at);
         series.histograms.retain(|(time, _)| *time == at);
@@ -153,8 +160,7 @@ fn matrix(
         let times = (0..).map(|index| start + index * step);
         lines.push((line.labels.clone(), times.zip(line.values.iter().cloned()).collect()));
     }
-    let sorted = found.windows(2).all(|two| two[0].labels < two[1].labels);
-    same(sorted, &"an unsorted matrix", &"one sorted by labels")?;
+    sorted(found)?;
     all(found, lines)
 }
 

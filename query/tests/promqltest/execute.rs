@@ -6,13 +6,21 @@ use query::memory::MemoryStore;
 use query::{Engine, EngineOptions, QueryError, QueryResult, QueryTimes};
 
 use crate::script::{Command, Eval, When};
-use crate::{compare, storing};
+use crate::{compare, rerun, storing};
+
+/// Most samples a query may hold.
+const SAMPLES_MAX: usize = 10_000;
+
+/// Calls whose value tells an instant query from a range.
+const OF_THE_QUERY: [&str; 4] = ["start()", "end()", "range()", "step()"];
 
 /// How a script went.
 #[derive(Default)]
 pub struct Outcome {
     /// Cases that did as expected.
     pub passed: usize,
+    /// Queries that those took.
+    pub queries: usize,
     /// What the others did.
     pub failures: Vec<String>,
 }
@@ -35,7 +43,10 @@ pub fn run(commands: &[Command]) -> Outcome {
                 outcome.failures.extend(loaded.err().map(|error| format!("load: {error}")));
             }
             Command::Eval(eval) => match case(&storage, eval) {
-                Ok(()) => outcome.passed += 1,
+                Ok(queries) => {
+                    outcome.passed += 1;
+                    outcome.queries += queries;
+                }
                 Err(why) => {
                     outcome.failures.push(format!("line {}: {}: {why}", eval.line, eval.query));
                 }
@@ -45,45 +56,63 @@ pub fn run(commands: &[Command]) -> Outcome {
     outcome
 }
 
-fn case(storage: &MemoryStore, eval: &Eval) -> Result<(), String> {
-    let answer = query(storage, &eval.query, eval.when, eval.expect.range.map(|(_, end, _)| end));
-    let answer = match (answer, &eval.expect.fail) {
+/// Runs a case with all its re-runs; how many queries these were.
+fn case(storage: &MemoryStore, eval: &Eval) -> Result<usize, String> {
+    let at = match (eval.when, eval.expect.range) {
+        (When::Range(..), _) => return once(storage, eval, &eval.query, eval.when).map(|_| 1),
+        (When::Instant(_), Some((_, end, _))) => end,
+        (When::Instant(at), None) => at,
+    };
+    let mut queries = 0;
+    for (text, time) in rerun::variants(&eval.query, at) {
+        let shown = |error: String| format!("as {text} at {time} ms: {error}");
+        queries += 1;
+        if once(storage, eval, &text, When::Instant(time)).map_err(shown)? {
+            let ran = as_range(storage, eval, &text, time);
+            queries += usize::from(ran.map_err(|error| shown(format!("as a range: {error}")))?);
+        }
+    }
+    Ok(queries)
+}
+
+/// Asks once; whether there is an answer, as expected, or else the expected failure.
+fn once(storage: &MemoryStore, eval: &Eval, text: &str, when: When) -> Result<bool, String> {
+    let answer = match (query(storage, text, when), &eval.expect.fail) {
         (Ok(answer), None) => answer,
         (Ok(_), Some(_)) => return Err("it should fail and does not".to_owned()),
         (Err(error), None) => return Err(format!("it fails: {error}")),
-        (Err(error), Some(expected)) => return compare::failure(&error, expected),
+        (Err(error), Some(expected)) => return compare::failure(&error, expected).map(|()| false),
     };
     compare::annotations(&answer, &eval.expect)?;
-    compare::value(&answer, eval)?;
-    as_range(storage, eval)
+    compare::value(&answer, eval, when)?;
+    Ok(true)
 }
 
-/// Evaluates an instant case again as the middle step of a range, as upstream's runner does,
-/// where the answer does not depend on the kind of query.
-fn as_range(storage: &MemoryStore, eval: &Eval) -> Result<(), String> {
-    let When::Instant(at) = eval.when else { return Ok(()) };
+/// Evaluates an instant case again as the middle step of a range, where the answer does not
+/// depend on the kind of query; whether it does not.
+fn as_range(storage: &MemoryStore, eval: &Eval, text: &str, at: i64) -> Result<bool, String> {
     let expect = &eval.expect;
-    let of_the_query = ["start()", "end()", "range()", "step()"];
-    let depends = of_the_query.iter().any(|call| eval.query.contains(call));
-    if expect.ordered || expect.range.is_some() || expect.string.is_some() || depends {
-        return Ok(());
+    let depends = OF_THE_QUERY.iter().any(|call| text.contains(call));
+    if expect.range.is_some() || expect.string.is_some() || depends {
+        return Ok(false);
     }
     let range = When::Range(at - 60_000, at + 60_000, 60_000);
-    let answer = query(storage, &eval.query, range, None);
-    let answer = answer.map_err(|error| format!("as a range it fails: {error}"))?;
-    compare::middle(&answer, eval, at).map_err(|error| format!("as a range: {error}"))
+    let answer = query(storage, text, range).map_err(|error| format!("it fails: {error}"))?;
+    if !expect.ordered {
+        compare::middle(&answer, eval, at)?;
+    }
+    Ok(true)
 }
 
-/// The answer; `end` is when an instant query for a range vector is evaluated.
-fn query(
-    storage: &MemoryStore,
-    text: &str,
-    when: When,
-    end: Option<i64>,
-) -> Result<QueryResult, QueryError> {
-    let options = EngineOptions { delayed_name_removal: true, ..EngineOptions::default() };
+/// The answer, under the settings of upstream's tests.
+fn query(storage: &MemoryStore, text: &str, when: When) -> Result<QueryResult, QueryError> {
+    let options = EngineOptions {
+        delayed_name_removal: true,
+        samples_max: SAMPLES_MAX,
+        ..EngineOptions::default()
+    };
     let times = match when {
-        When::Instant(at) => QueryTimes::Instant(end.unwrap_or(at)),
+        When::Instant(at) => QueryTimes::Instant(at),
         When::Range(start_ms, end_ms, step_ms) => QueryTimes::Range { start_ms, end_ms, step_ms },
     };
     let plan = Engine::new(options).prepare(text, times)?;

@@ -122,6 +122,7 @@ fn command(line: usize, head: &str, body: &[&str]) -> Result<(Command, usize), S
             let mut eval = head_of_eval(line, rest.trim())?;
             suffix(word, &mut eval.expect)?;
             let used = eval_body(body, &mut eval.expect)?;
+            consistent(&eval.expect)?;
             Ok((Command::Eval(Box::new(eval)), used))
         }
         _ => Err(format!("unknown command {word:?}")),
@@ -228,6 +229,9 @@ fn expectation(text: &str, expect: &mut Expect) -> Result<(), String> {
     let (word, rest) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
     let rest = rest.trim();
     match word {
+        "fail" if expect.fail.is_some() => {
+            return Err("only one failure can be expected".to_owned());
+        }
         "fail" => expect.fail = Some(message(rest)?),
         "ordered" => expect.ordered = true,
         "warn" => expect.warnings.push(message(rest)?),
@@ -243,6 +247,18 @@ fn expectation(text: &str, expect: &mut Expect) -> Result<(), String> {
         _ => return Err(format!("unknown expectation {text:?}")),
     }
     Ok(())
+}
+
+/// Refuses expectations that contradict each other.
+fn consistent(expect: &Expect) -> Result<(), String> {
+    let pairs = [
+        (!expect.warnings.is_empty() && expect.no_warnings, "warn and no_warn"),
+        (!expect.infos.is_empty() && expect.no_infos, "info and no_info"),
+    ];
+    match pairs.iter().find(|(both, _)| *both) {
+        Some((_, names)) => Err(format!("{names} cannot be expected together")),
+        None => Ok(()),
+    }
 }
 
 fn message(text: &str) -> Result<Text, String> {
