@@ -9,12 +9,14 @@ mod accumulators;
 mod aggregate;
 mod binary;
 mod calls;
+mod folded_histograms;
 mod groups;
-mod histogram;
+pub(crate) mod histogram;
 mod join;
 mod kernels;
 mod labels;
 mod matrix;
+mod mixed;
 mod ranges;
 mod row;
 mod scalars;
@@ -29,7 +31,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use smallvec::SmallVec;
 
-use crate::annotations::Annotations;
+use crate::annotations::{Annotations, NoteSet};
 use crate::dictionary::{Interner, NameId, PairId};
 use crate::error::QueryError;
 use crate::functions::{Kind, Window};
@@ -39,7 +41,7 @@ use crate::queryable::SeriesSet;
 use crate::result::{QueryResult, ResultValue};
 use crate::syntax::{BinaryOp, Expr, ExprKind, Type};
 pub(crate) use matrix::{LabelTable, Matrix};
-pub(crate) use row::{ABSENT, is_present};
+pub(crate) use row::{ABSENT, Value, ValueRef, is_present, put};
 pub(crate) use scalars::Scalar;
 
 /// Labels that name the metric, not the series: dropped by whatever makes a new metric.
@@ -71,6 +73,12 @@ impl<'r> Row<'r> {
     /// Whether there is no value at all.
     pub(crate) fn is_absent(&self) -> bool {
         !self.values.iter().any(|value| is_present(*value))
+    }
+
+    /// Whether some value is a float.
+    pub(crate) fn has_floats(&self) -> bool {
+        let mut present = self.values.iter().enumerate().filter(|(_, v)| is_present(**v));
+        present.any(|(step, _)| self.histograms.get(step).is_none())
     }
 
     /// Removes the histograms; whether there were any at present values.
@@ -207,7 +215,7 @@ impl Run<'_> {
             ExprKind::Paren(inner) => self.stream(inner, grid, sink),
             ExprKind::Selector(selector) => self.selector_rows(selector, grid, sink),
             ExprKind::Unary { negative: false, expr } => self.stream(expr, grid, sink),
-            ExprKind::Unary { negative: true, expr } => self.map(expr, grid, |v| -v, sink),
+            ExprKind::Unary { negative: true, expr } => self.negated(expr, grid, sink),
             ExprKind::Binary { .. } => self.binary_rows(expr, grid, sink),
             ExprKind::Aggregate { .. } => self.aggregate_rows(expr, grid, sink),
             ExprKind::Call { function, args } => self.call_rows(expr, function, args, grid, sink),
@@ -220,7 +228,7 @@ impl Run<'_> {
         let drops_at_once = !self.plan.options.delayed_name_removal;
         match &expr.kind {
             ExprKind::Call { function, args } => match function.kind {
-                Kind::LabelReplace | Kind::LabelJoin => true,
+                Kind::LabelReplace | Kind::LabelJoin | Kind::HistogramQuantiles => true,
                 Kind::Window(window) => {
                     drops_at_once
                         && !window.keeps_name()
@@ -232,7 +240,9 @@ impl Run<'_> {
                 | Kind::ClampMin
                 | Kind::ClampMax
                 | Kind::Round
-                | Kind::Timestamp => {
+                | Kind::Timestamp
+                | Kind::StartTimestamp
+                | Kind::HistogramNumber(_) => {
                     drops_at_once && args.first().is_some_and(|arg| !has_one_name(arg))
                 }
                 Kind::HistogramQuantile | Kind::HistogramFraction => {
@@ -327,8 +337,13 @@ impl Run<'_> {
 
     /// The metric's name of a row, or "".
     pub(crate) fn metric_name(&self, labels: &[PairId]) -> &str {
-        let name = labels.iter().find(|pair| self.names.name_of(**pair) == self.metadata[0]);
-        name.map_or("", |pair| self.names.value(*pair))
+        self.names.value_of(labels, self.metadata[0])
+    }
+
+    /// Adds notes about byte `at` of the query and the metric of a row.
+    pub(crate) fn add_notes(&mut self, at: usize, notes: NoteSet, labels: &[PairId]) {
+        let name = self.names.value_of(labels, self.metadata[0]);
+        self.notes.add_all(&self.plan.query, at, notes, name);
     }
 
     /// Fails once the caller has raised the flag.

@@ -3,7 +3,11 @@
 mod dates;
 mod math;
 
+use proto::FloatHistogram;
+
+use crate::eval::histogram::{average, deviation, variance};
 use crate::syntax::Type;
+pub(crate) use dates::rfc3339;
 use dates::*;
 use math::*;
 
@@ -58,9 +62,13 @@ pub(crate) enum Kind {
     Scalar,
     Vector,
     Timestamp,
+    StartTimestamp,
     Absent,
     AbsentOverTime,
     HistogramQuantile,
+    HistogramQuantiles,
+    /// A native histogram to a number.
+    HistogramNumber(fn(&FloatHistogram) -> f64),
     HistogramFraction,
     Info,
     LabelReplace,
@@ -71,8 +79,6 @@ pub(crate) enum Kind {
     SortByLabel {
         descending: bool,
     },
-    /// Part of the language, not of this engine yet.
-    Unsupported,
 }
 
 /// Functions of a window of samples.
@@ -194,8 +200,8 @@ const fn sort_by_label(name: &'static str, descending: bool) -> Function {
     experimental(with_arity(Arity::LastRepeats, function(name, &[V, T], V, kind)))
 }
 
-const fn unsupported(name: &'static str) -> Function {
-    function(name, &[V], V, Kind::Unsupported)
+const fn of_histogram(name: &'static str, number: fn(&FloatHistogram) -> f64) -> Function {
+    function(name, &[V], V, Kind::HistogramNumber(number))
 }
 
 /// All functions by name.
@@ -235,17 +241,17 @@ pub static FUNCTIONS: &[Function] = &[
     math("exp", f64::exp),
     window("first_over_time", Window::First),
     math("floor", f64::floor),
-    unsupported("histogram_avg"),
-    unsupported("histogram_count"),
+    of_histogram("histogram_avg", average),
+    of_histogram("histogram_count", |histogram| histogram.count),
     function("histogram_fraction", &[S, S, V], V, Kind::HistogramFraction),
     function("histogram_quantile", &[S, V], V, Kind::HistogramQuantile),
     experimental(with_arity(
         Arity::LastUpTo(9),
-        function("histogram_quantiles", &[V, T, S, S], V, Kind::Unsupported),
+        function("histogram_quantiles", &[V, T, S, S], V, Kind::HistogramQuantiles),
     )),
-    unsupported("histogram_stddev"),
-    unsupported("histogram_stdvar"),
-    unsupported("histogram_sum"),
+    of_histogram("histogram_stddev", deviation),
+    of_histogram("histogram_stdvar", variance),
+    of_histogram("histogram_sum", |histogram| histogram.sum),
     date("hour", hour),
     window("idelta", Window::Idelta),
     window("increase", Window::Increase),
@@ -283,7 +289,7 @@ pub static FUNCTIONS: &[Function] = &[
     function("sort_desc", &[V], V, Kind::Sort { descending: true }),
     math("sqrt", f64::sqrt),
     experimental(function("start", &[], S, Kind::QueryStart)),
-    experimental(unsupported("start_timestamp")),
+    experimental(function("start_timestamp", &[V], V, Kind::StartTimestamp)),
     window("stddev_over_time", Window::Stddev),
     window("stdvar_over_time", Window::Stdvar),
     experimental(function("step", &[], S, Kind::QueryStep)),

@@ -70,6 +70,17 @@ impl CompensatedHistogram {
         self.lost.scale(1.0 / divisor);
     }
 
+    /// Whether adding a histogram may make a count infinite: false if it cannot, whatever buckets
+    /// come to be merged.
+    pub fn may_overflow_with(&self, other: &FloatHistogram) -> bool {
+        let magnitude = |histogram: &FloatHistogram| {
+            let totals = [histogram.zero_count, histogram.count, histogram.sum];
+            let sides = histogram.positive.counts().iter().chain(histogram.negative.counts());
+            totals.iter().chain(sides).map(|count| count.abs()).sum::<f64>()
+        };
+        !(magnitude(&self.histogram) + magnitude(other)).is_finite()
+    }
+
     /// The sum so far, without what was lost.
     pub fn histogram(&self) -> &FloatHistogram {
         &self.histogram

@@ -8,6 +8,7 @@ mod rate;
 mod regression;
 
 pub(crate) use over_time::quantile;
+pub(crate) use rate::Extent;
 
 use super::windows::Windows;
 use super::{ABSENT, Scalar};

@@ -2,6 +2,9 @@
 
 use std::sync::Arc;
 
+use proto::FloatHistogram;
+use proto::histogram::CounterResetHint;
+
 use super::windows::Windows;
 use super::{Run, is_present};
 use crate::dictionary::PairId;
@@ -105,7 +108,7 @@ impl Run<'_> {
             for (step, value) in present {
                 match row.histograms.get(step) {
                     Some(histogram) => {
-                        columns.push_histogram(inner.at(step), Arc::clone(histogram));
+                        columns.push_histogram(inner.at(step), without_hint(histogram));
                     }
                     None => columns.push(inner.at(step), *value),
                 }
@@ -162,4 +165,17 @@ fn remove_stale(columns: &mut Columns) {
     let all = std::mem::take(columns);
     let fresh = all.values.iter().enumerate().filter(|(_, v)| is_present(**v));
     fresh.for_each(|(index, _)| columns.append(&all, index..index + 1));
+}
+
+/// A histogram of a subquery, which may leave samples out or repeat them: what is known of a
+/// counter reset before it says nothing any more.
+fn without_hint(histogram: &Arc<FloatHistogram>) -> Arc<FloatHistogram> {
+    let mut histogram = Arc::clone(histogram);
+    match histogram.counter_reset_hint {
+        CounterResetHint::Unknown | CounterResetHint::Gauge => {}
+        CounterResetHint::Reset | CounterResetHint::NotReset => {
+            Arc::make_mut(&mut histogram).counter_reset_hint = CounterResetHint::Unknown;
+        }
+    }
+    histogram
 }

@@ -5,11 +5,13 @@ use std::cmp::Ordering;
 
 use super::aggregate::Aggregation;
 use super::groups::{Groups, Keying};
+use super::histogram::spelled;
 use super::kernels::quantile;
 use super::labels::with_label;
 use super::{ABSENT, Matrix, Row, Run, Scalar, Sink, is_present};
+use crate::annotations::Note;
 use crate::error::QueryError;
-use crate::numbers::go_float;
+use crate::numbers::{go_float, go_general};
 use crate::plan::{Grid, QueryKind};
 use crate::syntax::AggregateOp;
 
@@ -28,7 +30,7 @@ impl Run<'_> {
             None => return Err(QueryError::execution("the aggregation lacks its parameter")),
         };
         check_param(aggregation.op, &param, grid)?;
-        let matrix = self.collect(aggregation.expr, grid)?;
+        let matrix = self.collect_ranked(&aggregation, grid)?;
         let keying = Keying::grouping(self, aggregation.labels, aggregation.without);
         let mut groups = Groups::default();
         let mut members: Vec<Vec<usize>> = Vec::new();
@@ -53,6 +55,32 @@ impl Run<'_> {
         }
     }
 
+    /// The rows of an aggregation; without histograms where only floats have a rank.
+    fn collect_ranked(
+        &mut self,
+        aggregation: &Aggregation<'_>,
+        grid: Grid,
+    ) -> Result<Matrix, QueryError> {
+        let (op, mut ignored) = (aggregation.op, false);
+        let any_kind = matches!(op, AggregateOp::Limitk | AggregateOp::LimitRatio);
+        let mut matrix = Matrix::new(grid.count);
+        self.stream(aggregation.expr, grid, &mut |run, mut row| {
+            if !any_kind && row.remove_histograms() {
+                ignored = true;
+                if row.is_absent() {
+                    return Ok(());
+                }
+            }
+            run.keep(&mut matrix, row)
+        })?;
+        if ignored {
+            let is_quantile = op == AggregateOp::Quantile;
+            let at = if is_quantile { aggregation.expr.span.start } else { aggregation.at };
+            self.notes.note(&self.plan.query, at, Note::IgnoredInAggregation(op.name()), "");
+        }
+        Ok(matrix)
+    }
+
     fn warn_quantile(
         &mut self,
         aggregation: &Aggregation<'_>,
@@ -73,7 +101,7 @@ impl Run<'_> {
                 continue;
             }
             last = q;
-            let text = format!("quantile value should be between 0 and 1, got {}", go_float(q));
+            let text = format!("quantile value should be between 0 and 1, got {}", go_general(q));
             self.notes.warn(&self.plan.query, at, &text);
         }
     }
@@ -173,8 +201,8 @@ impl Run<'_> {
         if capped != ratio {
             let text = format!(
                 "ratio value should be between -1 and 1, got {}, capping to {}",
-                go_float(ratio),
-                go_float(capped)
+                go_general(ratio),
+                go_general(capped)
             );
             self.notes.warn(&self.plan.query, at, &text);
         }
@@ -214,7 +242,11 @@ impl Run<'_> {
         self.stream(aggregation.expr, grid, &mut |run, row| {
             let base = keying.key(run, row.labels);
             for (step, value) in row.values.iter().enumerate().filter(|(_, v)| is_present(**v)) {
-                let pair = run.names.intern_value(name, &go_float(*value));
+                let text = match row.histograms.get(step) {
+                    Some(histogram) => spelled(histogram),
+                    None => go_float(*value),
+                };
+                let pair = run.names.intern_value(name, &text);
                 let key = with_label(run, &base, name, Some(pair));
                 let (group, new) = groups.number(key);
                 if new {

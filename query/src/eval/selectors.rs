@@ -10,6 +10,9 @@ use crate::plan::Grid;
 use crate::queryable::{Columns, SeriesSet};
 use crate::syntax::{Selector, TimeShift};
 
+/// A number of a sample.
+pub(super) type Pick = fn(&Columns, usize) -> f64;
+
 impl<'q> Run<'q> {
     /// What was selected for a selector.
     pub(super) fn selected(&self, selector: &Selector) -> &'q SeriesSet {
@@ -30,15 +33,15 @@ impl<'q> Run<'q> {
         grid: Grid,
         sink: &mut Sink<'_>,
     ) -> Result<(), QueryError> {
-        self.instant_rows(selector, grid, |_, value| value, sink)
+        self.instant_rows(selector, grid, None, sink)
     }
 
-    /// Rows of `pick(timestamp, value)` of the samples that an instant selector finds.
+    /// Rows of the samples that an instant selector finds, or of a number of each.
     pub(super) fn instant_rows(
         &mut self,
         selector: &Selector,
         grid: Grid,
-        pick: fn(i64, f64) -> f64,
+        pick: Option<Pick>,
         sink: &mut Sink<'_>,
     ) -> Result<(), QueryError> {
         self.check_row(grid)?;
@@ -67,7 +70,7 @@ impl<'q> Run<'q> {
 fn latest(
     columns: &Columns,
     windows: &Windows,
-    pick: fn(i64, f64) -> f64,
+    pick: Option<Pick>,
     (out, histograms): (&mut [f64], &mut HistogramColumn),
 ) -> bool {
     out.fill(ABSENT);
@@ -75,12 +78,17 @@ fn latest(
     windows.sweep(&columns.timestamps, |step, range| {
         let last = range.end - 1;
         let value = columns.values[last];
-        if is_present(value) {
-            out[step] = pick(columns.timestamps[last], value);
-            if let Some(histogram) = columns.histograms.get(last) {
-                histograms.set(step, Arc::clone(histogram));
-            }
-            any = true;
+        if !is_present(value) {
+            return;
+        }
+        any = true;
+        if let Some(pick) = pick {
+            out[step] = pick(columns, last);
+            return;
+        }
+        out[step] = value;
+        if let Some(histogram) = columns.histograms.get(last) {
+            histograms.set(step, Arc::clone(histogram));
         }
     });
     any

@@ -66,6 +66,12 @@ impl BinaryOp {
         matches!(self, BinaryOp::TrimUpper | BinaryOp::TrimLower)
     }
 
+    /// Whether its result is another metric: it computes.
+    pub fn makes_metric(self) -> bool {
+        use BinaryOp::*;
+        matches!(self, Add | Sub | Mul | Div | Mod | Pow | Atan2)
+    }
+
     /// Whether it compares.
     pub fn is_comparison(self) -> bool {
         use BinaryOp::*;
