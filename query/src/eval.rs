@@ -242,7 +242,7 @@ impl Run<'_> {
                 | Kind::Round
                 | Kind::Timestamp
                 | Kind::StartTimestamp
-                | Kind::HistogramNumber(_) => {
+                | Kind::HistogramNumber { .. } => {
                     drops_at_once && args.first().is_some_and(|arg| !has_one_name(arg))
                 }
                 Kind::HistogramQuantile | Kind::HistogramFraction => {

@@ -68,7 +68,11 @@ pub(crate) enum Kind {
     HistogramQuantile,
     HistogramQuantiles,
     /// A native histogram to a number.
-    HistogramNumber(fn(&FloatHistogram) -> f64),
+    HistogramNumber {
+        number: fn(&FloatHistogram) -> f64,
+        /// Whether counts and sums are all it looks at.
+        statistics_only: bool,
+    },
     HistogramFraction,
     Info,
     LabelReplace,
@@ -200,8 +204,12 @@ const fn sort_by_label(name: &'static str, descending: bool) -> Function {
     experimental(with_arity(Arity::LastRepeats, function(name, &[V, T], V, kind)))
 }
 
-const fn of_histogram(name: &'static str, number: fn(&FloatHistogram) -> f64) -> Function {
-    function(name, &[V], V, Kind::HistogramNumber(number))
+const fn of_statistics(name: &'static str, number: fn(&FloatHistogram) -> f64) -> Function {
+    function(name, &[V], V, Kind::HistogramNumber { number, statistics_only: true })
+}
+
+const fn of_buckets(name: &'static str, number: fn(&FloatHistogram) -> f64) -> Function {
+    function(name, &[V], V, Kind::HistogramNumber { number, statistics_only: false })
 }
 
 /// All functions by name.
@@ -241,17 +249,17 @@ pub static FUNCTIONS: &[Function] = &[
     math("exp", f64::exp),
     window("first_over_time", Window::First),
     math("floor", f64::floor),
-    of_histogram("histogram_avg", average),
-    of_histogram("histogram_count", |histogram| histogram.count),
+    of_statistics("histogram_avg", average),
+    of_statistics("histogram_count", |histogram| histogram.count),
     function("histogram_fraction", &[S, S, V], V, Kind::HistogramFraction),
     function("histogram_quantile", &[S, V], V, Kind::HistogramQuantile),
     experimental(with_arity(
         Arity::LastUpTo(9),
         function("histogram_quantiles", &[V, T, S, S], V, Kind::HistogramQuantiles),
     )),
-    of_histogram("histogram_stddev", deviation),
-    of_histogram("histogram_stdvar", variance),
-    of_histogram("histogram_sum", |histogram| histogram.sum),
+    of_buckets("histogram_stddev", deviation),
+    of_buckets("histogram_stdvar", variance),
+    of_statistics("histogram_sum", |histogram| histogram.sum),
     date("hour", hour),
     window("idelta", Window::Idelta),
     window("increase", Window::Increase),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use proto::FloatHistogram;
+use proto::histogram::CounterResetHint;
 
 /// The histograms among samples or steps. It is no longer than the values beside it; where it
 /// ends, or holds none, the value is a float. Without any histogram it is empty, costs nothing,
@@ -71,6 +72,29 @@ impl HistogramColumn {
         }
         self.slots.resize(at, None);
         self.slots.extend_from_slice(&other.slots[range.start..end]);
+    }
+
+    /// Reduces histograms to their counts and sums, for functions that need no more. As buckets go,
+    /// counter resets are looked for now and told by the hints.
+    pub(crate) fn keep_statistics(&mut self) {
+        let mut last: Option<Arc<FloatHistogram>> = None;
+        for slot in self.slots.iter_mut().flatten() {
+            let hint = match (slot.counter_reset_hint, &last) {
+                (CounterResetHint::Unknown, Some(last)) if slot.is_reset_after(last) => {
+                    CounterResetHint::Reset
+                }
+                (CounterResetHint::Unknown, Some(_)) => CounterResetHint::NotReset,
+                (hint, _) => hint,
+            };
+            let statistics = FloatHistogram {
+                counter_reset_hint: hint,
+                schema: slot.schema,
+                count: slot.count,
+                sum: slot.sum,
+                ..FloatHistogram::default()
+            };
+            last = Some(std::mem::replace(slot, Arc::new(statistics)));
+        }
     }
 
     /// Bytes of the histograms, for budgets.

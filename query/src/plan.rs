@@ -1,5 +1,8 @@
 //! From a query to what must be selected, and over which times it is evaluated.
 
+mod statistics;
+
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use proto::Matcher;
@@ -7,6 +10,7 @@ use proto::Matcher;
 use crate::error::QueryError;
 use crate::queryable::SelectRequest;
 use crate::syntax::{At, Expr, ExprKind, Selector, TimeShift, Type, parse, resolve};
+use statistics::of_statistics;
 
 /// Most different selectors of a query: each is a question to every holder.
 pub const SELECTORS_MAX: usize = 256;
@@ -78,6 +82,8 @@ pub struct Plan {
     requests: Vec<SelectRequest>,
     /// Selector id to index in `requests`.
     request_of: Vec<usize>,
+    /// Ids of selectors whose histograms need no buckets.
+    statistics_only: BTreeSet<usize>,
 }
 
 /// Settings of the engine.
@@ -112,7 +118,18 @@ impl Plan {
         resolve(query, &mut expr, grid.step_ms, end_ms.saturating_sub(grid.start_ms))?;
         let (requests, request_of) = (Vec::new(), Vec::new());
         let query = Arc::from(query);
-        let mut plan = Plan { query, expr, kind, grid, end_ms, options, requests, request_of };
+        let statistics_only = of_statistics(&expr);
+        let mut plan = Plan {
+            query,
+            expr,
+            kind,
+            grid,
+            end_ms,
+            options,
+            requests,
+            request_of,
+            statistics_only,
+        };
         let mut found = Vec::new();
         plan.collect(&plan.expr, Times::of(grid), grid.step_ms, "", &mut found);
         for (id, request) in found {
@@ -144,6 +161,11 @@ impl Plan {
     /// Index of the request of a selector.
     pub(crate) fn request_of(&self, selector: &Selector) -> usize {
         self.request_of[selector.id]
+    }
+
+    /// Whether a selector's histograms need no buckets.
+    pub(crate) fn needs_statistics_only(&self, selector: &Selector) -> bool {
+        self.statistics_only.contains(&selector.id)
     }
 
     /// The time that a selector or subquery looks at when the step is at `time_ms`.

