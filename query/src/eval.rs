@@ -270,7 +270,7 @@ impl Run<'_> {
 
     /// Copies a row into a matrix, within the budget.
     pub(crate) fn keep(&mut self, matrix: &mut Matrix, row: Row<'_>) -> Result<(), QueryError> {
-        self.charge(row.values.len())?;
+        self.charge(row.values.len() + row.histograms.samples())?;
         matrix.push(row);
         Ok(())
     }

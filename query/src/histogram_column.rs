@@ -5,6 +5,14 @@ use std::sync::Arc;
 use proto::FloatHistogram;
 use proto::histogram::CounterResetHint;
 
+/// Bytes of a float sample: time and value.
+const SAMPLE_BYTES: usize = 16;
+
+/// How many float samples a histogram weighs, for the limit on samples.
+pub(crate) fn weight(histogram: &FloatHistogram) -> usize {
+    histogram.bytes() / SAMPLE_BYTES
+}
+
 /// The histograms among samples or steps. It is no longer than the values beside it; where it
 /// ends, or holds none, the value is a float. Without any histogram it is empty, costs nothing,
 /// and tells by that that all values are floats. Where a histogram is, the value is 0; what it
@@ -95,6 +103,17 @@ impl HistogramColumn {
             };
             last = Some(std::mem::replace(slot, Arc::new(statistics)));
         }
+    }
+
+    /// What the histograms weigh. One that is repeated counts once.
+    pub(crate) fn samples(&self) -> usize {
+        let mut last: Option<&Arc<FloatHistogram>> = None;
+        let fresh = self.slots.iter().flatten().filter(|histogram| {
+            let again = last.is_some_and(|last| Arc::ptr_eq(last, histogram));
+            last = Some(histogram);
+            !again
+        });
+        fresh.map(|histogram| weight(histogram)).sum()
     }
 
     /// Bytes of the histograms, for budgets.

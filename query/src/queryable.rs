@@ -133,14 +133,6 @@ impl Columns {
         self.push(timestamp_ms, 0.0);
     }
 
-    /// Says when the counter behind the last sample began to count.
-    pub fn set_start(&mut self, start_ms: i64) {
-        self.start_timestamps.resize(self.timestamps.len(), 0);
-        if let Some(last) = self.start_timestamps.last_mut() {
-            *last = start_ms;
-        }
-    }
-
     /// When the counter behind sample `index` began to count, 0 if that is not known.
     #[inline]
     pub fn start_timestamp(&self, index: usize) -> i64 {
@@ -158,6 +150,11 @@ impl Columns {
             self.start_timestamps.resize(at, 0);
             self.start_timestamps.extend_from_slice(&other.start_timestamps[range.start..end]);
         }
+    }
+
+    /// Number of samples, histograms counted by their weight.
+    pub(crate) fn samples(&self) -> usize {
+        self.len() + self.histograms.samples()
     }
 
     /// Number of samples.

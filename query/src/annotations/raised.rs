@@ -53,8 +53,8 @@ impl RaisedBuckets {
     pub(super) fn shown(&self) -> String {
         let Raised { least, greatest, by } = self.raised;
         format!(
-            "PromQL info: {}, from buckets {} to {}, with a max diff of {}, over {} samples from {} \
-             to {} ({})",
+            "PromQL info: {}, from buckets {} to {}, with a max diff of {}, over {} samples \
+             from {} to {} ({})",
             self.text(),
             go_general(least),
             go_general(greatest),

@@ -61,7 +61,7 @@ impl Run<'_> {
             drop_name[group] |= row.drop_name;
             if !row.histograms.is_empty() {
                 let mut notes = NoteSet::default();
-                folded.take(&mut row, group, &mut notes);
+                run.charge(folded.take(&mut row, group, &mut notes))?;
                 run.add_notes(aggregation.expr.span.start, notes, row.labels);
             }
             accumulators.add(group, row.values);
@@ -78,7 +78,8 @@ impl Run<'_> {
                 sink(self, Row { labels, drop_name: *drop_name, values: &mut values, histograms })?;
             }
         }
-        self.live = self.live.saturating_sub(groups.len() * grid.count);
+        let held = groups.len() * grid.count + folded.samples;
+        self.live = self.live.saturating_sub(held);
         Ok(())
     }
 }

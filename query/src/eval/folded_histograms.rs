@@ -10,13 +10,15 @@ use proto::histogram::{CompensatedHistogram, Incompatible, Merged};
 use super::mixed::{HintsSeen, HistogramMean};
 use super::{ABSENT, Row, is_present};
 use crate::annotations::{Note, NoteSet, Operation};
-use crate::histogram_column::HistogramColumn;
+use crate::histogram_column::{HistogramColumn, weight};
 use crate::syntax::AggregateOp;
 
 /// The histograms of an aggregation, by group and step; without histograms it is empty.
 pub(super) struct FoldedHistograms {
     op: AggregateOp,
     slots: BTreeMap<(usize, usize), Slot>,
+    /// What the histograms weigh.
+    pub samples: usize,
 }
 
 /// The histograms of a group at a step.
@@ -56,11 +58,13 @@ impl HistogramFold {
 
 impl FoldedHistograms {
     pub(super) fn new(op: AggregateOp) -> FoldedHistograms {
-        FoldedHistograms { op, slots: BTreeMap::new() }
+        FoldedHistograms { op, slots: BTreeMap::new(), samples: 0 }
     }
 
-    /// Takes the histograms out of a row, so that its floats remain for the accumulators.
-    pub(super) fn take(&mut self, row: &mut Row<'_>, group: usize, notes: &mut NoteSet) {
+    /// Takes the histograms out of a row, so that its floats remain for the accumulators; what is
+    /// held more than before.
+    pub(super) fn take(&mut self, row: &mut Row<'_>, group: usize, notes: &mut NoteSet) -> usize {
+        let before = self.samples;
         match self.op {
             AggregateOp::Count | AggregateOp::Group => {}
             AggregateOp::Sum | AggregateOp::Avg => {
@@ -78,6 +82,7 @@ impl FoldedHistograms {
                 }
             }
         }
+        self.samples - before
     }
 
     fn add(&mut self, group: usize, step: usize, histogram: &FloatHistogram, notes: &mut NoteSet) {
@@ -85,6 +90,7 @@ impl FoldedHistograms {
             let sum = Some(HistogramFold::new(self.op, histogram.clone()));
             let mut slot = Slot { sum, hints: HintsSeen::default() };
             slot.hints.see(histogram);
+            self.samples += weight(histogram);
             self.slots.insert((group, step), slot);
             return;
         };

@@ -38,6 +38,8 @@ pub(crate) struct Matrix {
     values: Vec<f64>,
     /// Those of each series.
     histograms: Vec<HistogramColumn>,
+    /// What all histograms that came in weigh.
+    histogram_samples: usize,
 }
 
 /// Two series of equal labels have a value at the same step.
@@ -47,7 +49,7 @@ pub(crate) struct Overlap;
 impl Matrix {
     pub(crate) fn new(steps: usize) -> Matrix {
         let (labels, drop_name, values, histograms) = Default::default();
-        Matrix { steps, labels, drop_name, values, histograms }
+        Matrix { steps, labels, drop_name, values, histograms, histogram_samples: 0 }
     }
 
     pub(crate) fn push(&mut self, row: Row<'_>) {
@@ -55,6 +57,7 @@ impl Matrix {
         self.labels.push(row.labels);
         self.drop_name.push(row.drop_name);
         self.values.extend_from_slice(row.values);
+        self.histogram_samples += row.histograms.samples();
         self.histograms.push(row.histograms);
     }
 
@@ -75,9 +78,9 @@ impl Matrix {
         self.steps
     }
 
-    /// Number of slots.
+    /// Number of slots, and what the histograms weigh.
     pub(crate) fn samples(&self) -> usize {
-        self.values.len()
+        self.values.len() + self.histogram_samples
     }
 
     pub(crate) fn labels(&self, index: usize) -> &[PairId] {
@@ -118,6 +121,7 @@ impl Matrix {
     /// The series in this order.
     pub(crate) fn reordered(&self, order: &[usize]) -> Matrix {
         let mut out = Matrix::new(self.steps);
+        out.histogram_samples = self.histogram_samples;
         for index in order {
             out.labels.push(self.labels(*index));
             out.drop_name.push(self.drop_name[*index]);

@@ -74,7 +74,7 @@ impl Run<'_> {
                 if self.plan.needs_statistics_only(selector) {
                     columns.histograms.keep_statistics();
                 }
-                self.check_samples(columns.len())?;
+                self.check_samples(columns.samples())?;
                 if !columns.is_empty() {
                     let labels = batch.labels(index);
                     sink(self, RangeRow { labels, drop_name: false, columns: &columns })?;
@@ -135,13 +135,13 @@ impl Run<'_> {
             if seen.is_empty() {
                 return Ok(());
             }
-            run.charge(seen.len())?;
             let labels = match row.drop_name {
                 true => run.without_metadata(row.labels).to_vec(),
                 false => row.labels.to_vec(),
             };
             let mut columns = Columns::default();
             columns.append(row.columns, seen);
+            run.charge(columns.samples())?;
             series.push(RangeSeries { labels, columns });
             Ok(())
         })?;

@@ -57,7 +57,7 @@ impl<'q> Run<'q> {
                 if self.plan.needs_statistics_only(selector) {
                     columns.histograms.keep_statistics();
                 }
-                self.check_samples(columns.len())?;
+                self.check_samples(columns.samples())?;
                 let mut histograms = HistogramColumn::default();
                 if latest(&columns, &windows, pick, (&mut values, &mut histograms)) {
                     let labels = batch.labels(index);
