@@ -9,9 +9,11 @@ mod accumulators;
 mod aggregate;
 mod binary;
 mod calls;
+mod extended;
 mod folded_histograms;
 mod groups;
 pub(crate) mod histogram;
+mod info;
 mod join;
 mod kernels;
 mod labels;
@@ -213,7 +215,9 @@ impl Run<'_> {
     ) -> Result<(), QueryError> {
         match &expr.kind {
             ExprKind::Paren(inner) => self.stream(inner, grid, sink),
-            ExprKind::Selector(selector) => self.selector_rows(selector, grid, sink),
+            ExprKind::Selector(selector) => {
+                self.selector_rows(selector, (grid, expr.span.start), sink)
+            }
             ExprKind::Unary { negative: false, expr } => self.stream(expr, grid, sink),
             ExprKind::Unary { negative: true, expr } => self.negated(expr, grid, sink),
             ExprKind::Binary { .. } => self.binary_rows(expr, grid, sink),

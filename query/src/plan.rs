@@ -1,5 +1,6 @@
 //! From a query to what must be selected, and over which times it is evaluated.
 
+mod info;
 mod statistics;
 
 use std::collections::BTreeSet;
@@ -9,7 +10,7 @@ use proto::Matcher;
 
 use crate::error::QueryError;
 use crate::queryable::SelectRequest;
-use crate::syntax::{At, Expr, ExprKind, Selector, TimeShift, Type, parse, resolve};
+use crate::syntax::{At, Expr, ExprKind, Extension, Selector, TimeShift, Type, parse, resolve};
 use statistics::of_statistics;
 
 /// Most different selectors of a query: each is a question to every holder.
@@ -116,6 +117,7 @@ impl Plan {
         let mut expr = parse(query)?;
         let (kind, grid, end_ms) = grid_of(times, &expr, &options)?;
         resolve(query, &mut expr, grid.step_ms, end_ms.saturating_sub(grid.start_ms))?;
+        info::complete(&mut expr);
         let (requests, request_of) = (Vec::new(), Vec::new());
         let query = Arc::from(query);
         let statistics_only = of_statistics(&expr);
@@ -247,11 +249,15 @@ impl Plan {
         function: &'static str,
     ) -> (usize, SelectRequest) {
         let start = self.shifted(&selector.shift, times.start);
+        // Extended ranges see a sample on each side; instant selectors look back anyhow.
+        let reach = selector.extension.map_or(0, |_| self.options.lookback_ms);
+        let before = widths.0.saturating_add(if widths.1 > 0 { reach } else { 0 });
+        let after = if selector.extension == Some(Extension::Smoothed) { reach } else { 0 };
         let matchers: Vec<Matcher> = selector.matchers.clone();
         let request = SelectRequest {
             matchers,
-            start_ms: start.saturating_sub(widths.0).saturating_add(1),
-            end_ms: self.shifted(&selector.shift, times.end),
+            start_ms: start.saturating_sub(before).saturating_add(1),
+            end_ms: self.shifted(&selector.shift, times.end).saturating_add(after),
             step_ms,
             range_ms: widths.1,
             function,
@@ -334,6 +340,9 @@ mod tests {
         assert_eq!(requests("sum(x offset 1m)"), [(640_001, 1_940_000, "sum")]);
         assert_eq!(requests("x @ 500"), [(200_001, 500_000, "")]);
         assert_eq!(requests("x @ end()"), [(1_700_001, 2_000_000, "")]);
+        assert_eq!(requests("rate(x[1m] anchored)"), [(640_001, 2_000_000, "rate")]);
+        assert_eq!(requests("rate(x[1m] smoothed)"), [(640_001, 2_300_000, "rate")]);
+        assert_eq!(requests("x smoothed"), [(700_001, 2_300_000, "")]);
     }
 
     #[test]

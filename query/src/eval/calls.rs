@@ -1,5 +1,6 @@
 //! Function calls that yield a vector.
 
+use super::extended;
 use super::kernels::{self, Call, Scratch};
 use super::selectors::Pick;
 use super::{ABSENT, Row, Run, Scalar, Sink, is_present, mixed};
@@ -23,6 +24,7 @@ impl Run<'_> {
         grid: Grid,
         sink: &mut Sink<'_>,
     ) -> Result<(), QueryError> {
+        extended::check_arguments(function, args)?;
         match function.kind {
             Kind::Math(f) => self.map(&args[0], grid, f, sink),
             Kind::Date(f) => self.date(args, grid, f, sink),
@@ -54,10 +56,7 @@ impl Run<'_> {
             Kind::SortByLabel { descending } => {
                 self.sorted_by_label(expr, args, descending, grid, sink)
             }
-            Kind::Info => {
-                let name = function.name;
-                Err(QueryError::execution(format!("the function {name}() is not supported yet")))
-            }
+            Kind::Info => self.info(args, grid, sink),
             _ => Err(QueryError::execution("the function yields no instant vector")),
         }
     }

@@ -108,6 +108,10 @@ impl Matrix {
         &self.histograms[index]
     }
 
+    pub(crate) fn histograms_mut(&mut self, index: usize) -> &mut HistogramColumn {
+        &mut self.histograms[index]
+    }
+
     /// The row of a series; its histograms leave the matrix.
     pub(crate) fn row(&mut self, index: usize) -> Row<'_> {
         Row {

@@ -4,8 +4,10 @@
 //! go through them here too, over the series' floats.
 
 mod counters;
+mod extended;
 mod folds;
 
+pub(crate) use extended::smoothed;
 pub(super) use folds::{HintsSeen, HistogramMean};
 
 use std::ops::Range;
@@ -96,6 +98,9 @@ pub(crate) fn compute(call: &Call, columns: &Columns, scratch: &mut Scratch, mut
                     out.histograms.set(step, Arc::clone(histogram));
                 }
             });
+        }
+        Rate | Increase | Delta if let Some(reach) = call.windows.reach => {
+            extended::increase(call, reach, columns, &before, &mut out);
         }
         Rate | Increase | Delta | Irate | Idelta | Resets | Changes | Sum | Avg => {
             call.windows.sweep(&columns.timestamps, |step, range| {

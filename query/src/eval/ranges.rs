@@ -5,14 +5,14 @@ use std::sync::Arc;
 use proto::FloatHistogram;
 use proto::histogram::CounterResetHint;
 
-use super::windows::Windows;
-use super::{Run, is_present};
+use super::windows::{Reach, Windows};
+use super::{Run, extended, is_present};
 use crate::dictionary::PairId;
 use crate::error::QueryError;
 use crate::plan::Grid;
 use crate::queryable::Columns;
 use crate::result::{RangeSeries, ResultValue};
-use crate::syntax::{Expr, ExprKind, Selector, TimeShift};
+use crate::syntax::{Expr, ExprKind, Extension, Selector, TimeShift};
 
 /// One series of a range expression. No stale markers.
 pub(crate) struct RangeRow<'r> {
@@ -29,11 +29,19 @@ impl Run<'_> {
     pub(crate) fn range_windows(&self, expr: &Expr, grid: Grid) -> Result<Windows, QueryError> {
         match &expr.without_parens().kind {
             ExprKind::Range { selector, range_ms, .. } => {
-                Ok(self.windows(&selector.shift, grid, *range_ms))
+                Ok(self.selector_windows(selector, grid, *range_ms))
             }
             ExprKind::Subquery { range_ms, shift, .. } => Ok(self.windows(shift, grid, *range_ms)),
             _ => Err(QueryError::execution("the expression is no range vector")),
         }
+    }
+
+    fn selector_windows(&self, selector: &Selector, grid: Grid, range_ms: i64) -> Windows {
+        let reach = selector.extension.map(|extension| Reach {
+            lookback: self.plan.options.lookback_ms,
+            smoothed: extension == Extension::Smoothed,
+        });
+        Windows { reach, ..self.windows(&selector.shift, grid, range_ms) }
     }
 
     /// Streams the series of a range expression, with all samples that some window sees.
@@ -45,7 +53,7 @@ impl Run<'_> {
     ) -> Result<(), QueryError> {
         match &expr.without_parens().kind {
             ExprKind::Range { selector, range_ms, .. } => {
-                let windows = self.windows(&selector.shift, grid, *range_ms);
+                let windows = self.selector_windows(selector, grid, *range_ms);
                 self.selected_ranges(selector, windows, sink)
             }
             ExprKind::Subquery { expr, range_ms, step_ms, shift, .. } => {
@@ -57,13 +65,13 @@ impl Run<'_> {
         }
     }
 
-    fn selected_ranges(
+    pub(super) fn selected_ranges(
         &mut self,
         selector: &Selector,
         windows: Windows,
         sink: &mut RangeSink<'_>,
     ) -> Result<(), QueryError> {
-        let (start, end) = (windows.start(0).saturating_add(1), windows.last_end());
+        let (start, end) = (windows.first_seen(), windows.last_seen());
         let mut columns = Columns::default();
         for batch in &self.selected(selector).batches {
             for index in 0..batch.len() {
@@ -140,7 +148,10 @@ impl Run<'_> {
                 false => row.labels.to_vec(),
             };
             let mut columns = Columns::default();
-            columns.append(row.columns, seen);
+            match windows.reach {
+                Some(reach) => extended::bounded(row.columns, seen, &windows, reach, &mut columns)?,
+                None => columns.append(row.columns, seen),
+            }
             run.charge(columns.samples())?;
             series.push(RangeSeries { labels, columns });
             Ok(())

@@ -8,7 +8,7 @@ use crate::error::QueryError;
 use crate::histogram_column::HistogramColumn;
 use crate::plan::Grid;
 use crate::queryable::{Columns, SeriesSet};
-use crate::syntax::{Selector, TimeShift};
+use crate::syntax::{Extension, Selector, TimeShift};
 
 /// A number of a sample.
 pub(super) type Pick = fn(&Columns, usize) -> f64;
@@ -23,17 +23,20 @@ impl<'q> Run<'q> {
     pub(super) fn windows(&self, shift: &TimeShift, grid: Grid, width: i64) -> Windows {
         let step = if shift.at.is_some() { 0 } else { grid.step_ms };
         let first_end = self.plan.shifted(shift, grid.start_ms);
-        Windows { first_end, step, count: grid.count, width }
+        Windows { first_end, step, count: grid.count, width, reach: None }
     }
 
-    /// Rows of an instant selector.
+    /// Rows of an instant selector at byte `at` of the query.
     pub(super) fn selector_rows(
         &mut self,
         selector: &Selector,
-        grid: Grid,
+        (grid, at): (Grid, usize),
         sink: &mut Sink<'_>,
     ) -> Result<(), QueryError> {
-        self.instant_rows(selector, grid, None, sink)
+        match selector.extension {
+            Some(Extension::Smoothed) => self.smoothed_rows(selector, (grid, at), sink),
+            _ => self.instant_rows(selector, grid, None, sink),
+        }
     }
 
     /// Rows of the samples that an instant selector finds, or of a number of each.

@@ -247,9 +247,14 @@ impl Expr {
     /// Puts an expression together.
     pub(crate) fn new(kind: ExprKind, span: Span) -> Expr {
         let mut expr = Expr { kind, span, depth: 1, invariant: false };
-        expr.depth = 1 + expr.children().map(|child| child.depth).max().unwrap_or(0);
-        expr.invariant = expr.is_invariant();
+        expr.refresh();
         expr
+    }
+
+    /// Computes anew what is known of its parts.
+    pub(crate) fn refresh(&mut self) {
+        self.depth = 1 + self.children().map(|child| child.depth).max().unwrap_or(0);
+        self.invariant = self.is_invariant();
     }
 
     /// Direct subexpressions.

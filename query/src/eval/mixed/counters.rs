@@ -120,11 +120,19 @@ fn float_increase(is_counter: bool, samples: &Samples<'_>, notes: &mut NoteSet) 
     increase
 }
 
-fn add(to: &mut FloatHistogram, other: &FloatHistogram, notes: &mut NoteSet) -> Option<()> {
+pub(super) fn add(
+    to: &mut FloatHistogram,
+    other: &FloatHistogram,
+    notes: &mut NoteSet,
+) -> Option<()> {
     merge(to.add(other), Operation::Addition, notes)
 }
 
-fn subtract(from: &mut FloatHistogram, other: &FloatHistogram, notes: &mut NoteSet) -> Option<()> {
+pub(super) fn subtract(
+    from: &mut FloatHistogram,
+    other: &FloatHistogram,
+    notes: &mut NoteSet,
+) -> Option<()> {
     merge(from.subtract(other), Operation::Subtraction, notes)
 }
 
