@@ -102,7 +102,7 @@ impl Run<'_> {
                 if !wanted.iter().all(among) {
                     return Ok(());
                 }
-                match row.values.iter().any(|time| *time == HISTOGRAM) {
+                match row.values.contains(&HISTOGRAM) {
                     true => Err(QueryError::execution("info sample should be float")),
                     false => run.keep(&mut matrix, row),
                 }
