@@ -8,7 +8,7 @@ pub(crate) use note::{Note, NoteSet, Operation};
 use std::collections::BTreeSet;
 
 use crate::eval::histogram::Raised;
-use crate::syntax::line_column;
+use crate::syntax::{line_column, quote};
 use raised::RaisedBuckets;
 
 /// Most annotations of one kind that a result carries; further ones are counted.
@@ -123,8 +123,9 @@ impl Annotations {
         for (metric, place, count) in std::mem::take(&mut self.overlaps) {
             let times = if count > 1 { format!(" ({count} occurrences)") } else { String::new() };
             let text = "sample has start time that overlaps with previous sample timestamp";
-            self.warnings.add(&format!("{text} for metric {metric:?}"), || {
-                format!("PromQL warning: {text} for metric {metric:?}{times} ({place})")
+            let name = quote(metric.as_bytes());
+            self.warnings.add(&format!("{text} for metric {name}"), || {
+                format!("PromQL warning: {text} for metric {name}{times} ({place})")
             });
         }
         (self.warnings.into_texts("warning"), self.infos.into_texts("info"))

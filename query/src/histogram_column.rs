@@ -35,6 +35,11 @@ impl HistogramColumn {
         self.slots.get(index).and_then(Option::as_ref)
     }
 
+    /// The first histogram.
+    pub(crate) fn first(&self) -> Option<&Arc<FloatHistogram>> {
+        self.slots.iter().flatten().next()
+    }
+
     /// Puts a histogram at `index`.
     pub fn set(&mut self, index: usize, histogram: Arc<FloatHistogram>) {
         if self.slots.len() <= index {

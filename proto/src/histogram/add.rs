@@ -149,6 +149,10 @@ fn add_buckets(
 ) {
     let (indices, counts) = (&other.indices()[start..], &other.counts()[start..]);
     to.widen(indices, lost.as_deref_mut());
+    if lost.is_none() && to.len() == indices.len() {
+        let slots = to.counts_mut().iter_mut().zip(counts);
+        return slots.for_each(|(slot, count)| *slot += sign * count);
+    }
     let mut at = 0;
     for (index, count) in indices.iter().zip(counts) {
         while to.indices()[at] != *index {

@@ -36,7 +36,7 @@ impl Bucket {
 /// Upper bound of the exponential bucket with this index, in absolute terms. The last bucket of
 /// finite observations ends at the greatest float, the one after it at infinity.
 pub(super) fn exponential_bound(index: i32, schema: i32) -> f64 {
-    let exponent = f64::from(index) * f64::from(-schema).exp2();
+    let exponent = f64::from(index) * (-f64::from(schema)).exp2();
     if exponent == 1024.0 { f64::MAX } else { exponent.exp2() }
 }
 

@@ -8,7 +8,7 @@ use crate::kahan::Sum;
 
 /// Index at schema `to` of the bucket that holds the bucket `index` of schema `from`.
 pub(super) fn target_index(index: i32, from: i32, to: i32) -> i32 {
-    let shift = u32::try_from(from - to).unwrap_or(0).min(31);
+    let shift = u32::try_from(from.saturating_sub(to)).unwrap_or(0).min(31);
     (index.saturating_sub(1) >> shift) + 1
 }
 

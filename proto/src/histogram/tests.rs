@@ -1,6 +1,8 @@
 //! Tests of histograms: layouts that differ meet in what they have in common.
 
+use super::bounds::exponential_bound;
 use super::*;
+use proptest::prelude::*;
 
 fn exponential(schema: i32, first: i32, counts: &[f64]) -> FloatHistogram {
     FloatHistogram {
@@ -110,4 +112,107 @@ fn integer_counts_are_deltas() {
         ..Default::default()
     };
     assert_eq!(histogram.to_float().unwrap().positive.counts(), [1.0, 2.0, 3.0]);
+}
+
+/// Any histogram that its parts can make, valid or not.
+fn any_histogram() -> impl Strategy<Value = FloatHistogram> {
+    let number = prop_oneof![
+        8 => -1e3..1e3f64,
+        1 => Just(0.0),
+        1 => any::<f64>(),
+    ];
+    let side = || prop::collection::vec((prop_oneof![-20..20i32, any::<i32>()], 0..4u32), 0..4);
+    let schema = prop_oneof![Just(CUSTOM_SCHEMA), -4..=8i32, any::<i32>()];
+    let bounds = prop::collection::vec(-8..8i32, 0..5);
+    (schema, [number.clone(), number.clone(), number.clone(), number], side(), side(), bounds)
+        .prop_map(
+            |(schema, [zero_threshold, zero_count, count, sum], positive, negative, bounds)| {
+                let side = |spans: Vec<(i32, u32)>| {
+                    let spans =
+                        spans.into_iter().enumerate().map(|(number, (offset, length))| Span {
+                            offset: if number > 0 { offset.saturating_abs() } else { offset },
+                            length,
+                        });
+                    let spans: Vec<Span> = spans.collect();
+                    let length = spans.iter().map(|span| span.length as usize).sum();
+                    Buckets::from_spans(&spans, vec![1.5; length]).unwrap_or_default()
+                };
+                let (positive, negative) = (side(positive), side(negative));
+                let custom_values = bounds.into_iter().map(f64::from).collect();
+                let counter_reset_hint = CounterResetHint::Unknown;
+                FloatHistogram {
+                    counter_reset_hint,
+                    schema,
+                    zero_threshold,
+                    zero_count,
+                    count,
+                    sum,
+                    positive,
+                    negative,
+                    custom_values,
+                }
+            },
+        )
+}
+
+/// Valid exponential histograms.
+fn exponential_histogram() -> impl Strategy<Value = FloatHistogram> {
+    let counts = || prop::collection::vec(0..5u32, 0..8);
+    (-4..=8i32, -6..6i32, counts(), counts(), 0..4u32, any::<bool>()).prop_map(
+        |(schema, first, positive, negative, zero, wide)| {
+            let counts = |counts: &[u32]| counts.iter().copied().map(f64::from).collect::<Vec<_>>();
+            let total: u32 = positive.iter().chain(&negative).sum();
+            FloatHistogram {
+                schema,
+                count: f64::from(total + zero),
+                zero_count: f64::from(zero),
+                // No bucket lies within the zero bucket.
+                zero_threshold: if wide { exponential_bound(first - 1, schema) } else { 0.0 },
+                positive: Buckets::contiguous(first, counts(&positive)).unwrap(),
+                negative: Buckets::contiguous(first, counts(&negative)).unwrap(),
+                ..FloatHistogram::default()
+            }
+        },
+    )
+}
+
+fn observations(histogram: &FloatHistogram) -> f64 {
+    let sides = histogram.positive.counts().iter().chain(histogram.negative.counts());
+    histogram.zero_count + sides.sum::<f64>()
+}
+
+proptest! {
+    #[test]
+    fn no_histogram_makes_an_operation_panic(a in any_histogram(), b in any_histogram()) {
+        let mut sum = a.clone();
+        let _ = sum.add(&b).is_ok() && sum.subtract(&a).is_ok();
+        let mut sum = CompensatedHistogram::new(a.clone());
+        let _ = sum.add(&b).is_ok() && sum.add(&a).is_ok();
+        let mut trimmed = sum.finish();
+        for (value, trim) in [(1.5, Trim::KeepBelow), (-0.5, Trim::KeepAbove)] {
+            trimmed.trim(value, trim);
+        }
+        let _ = (a.is_reset_after(&b), a.validate(), a.same(&b), a.all_buckets().count());
+        let mut reduced = a;
+        reduced.reduce_resolution(-4);
+        prop_assert!(reduced.positive.indices().is_sorted());
+    }
+
+    #[test]
+    fn sums_lose_no_observation(a in exponential_histogram(), b in exponential_histogram()) {
+        let mut plain = a.clone();
+        plain.add(&b).unwrap();
+        let mut other = b.clone();
+        other.add(&a).unwrap();
+        let mut compensated = CompensatedHistogram::new(a.clone());
+        compensated.add(&b).unwrap();
+        let mut compensated = compensated.finish();
+        for sum in [&mut plain, &mut other, &mut compensated] {
+            sum.compact();
+            prop_assert_eq!(observations(sum), a.count + b.count);
+            prop_assert_eq!(sum.count, a.count + b.count);
+        }
+        prop_assert!(plain.same(&other) && plain.same(&compensated));
+        prop_assert!(!plain.is_reset_after(&a) && !plain.is_reset_after(&b));
+    }
 }

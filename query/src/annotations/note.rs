@@ -1,5 +1,7 @@
 //! What Prometheus says of histograms and start timestamps, in its words.
 
+use crate::syntax::quote;
+
 /// An operation on histograms, as annotations name it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Operation {
@@ -70,24 +72,25 @@ impl Note {
 
     /// The text without place.
     pub(crate) fn text(self, metric: &str) -> String {
+        let name = quote(metric.as_bytes());
         let with_name = |text: &str| match metric {
             "" => text.to_owned(),
-            name => format!("{text} for metric name {name:?}"),
+            _ => format!("{text} for metric name {name}"),
         };
         match self {
             Note::MixedKinds => {
-                format!("encountered a mix of histograms and floats for metric name {metric:?}")
+                format!("encountered a mix of histograms and floats for metric name {name}")
             }
             Note::MixedKindsInGroup => {
                 "encountered a mix of histograms and floats for aggregation".to_owned()
             }
             Note::NotCounter => {
-                format!("this native histogram metric is not a counter: {metric:?}")
+                format!("this native histogram metric is not a counter: {name}")
             }
-            Note::NotGauge => format!("this native histogram metric is not a gauge: {metric:?}"),
+            Note::NotGauge => format!("this native histogram metric is not a gauge: {name}"),
             Note::MixedSchemas => format!(
                 "vector contains a mix of histograms with exponential and custom buckets schemas \
-                 for metric name {metric:?}"
+                 for metric name {name}"
             ),
             Note::MixedClassicNative => {
                 with_name("vector contains a mix of classic and native histograms")
@@ -100,7 +103,7 @@ impl Note {
             }
             Note::IgnoredInRange => format!(
                 "ignored histograms in a range containing both floats and histograms for metric \
-                 name {metric:?}"
+                 name {name}"
             ),
             Note::IgnoredInAggregation(name) => format!("ignored histogram in {name} aggregation"),
             Note::IncompatibleTypes { lhs, op, rhs } => format!(

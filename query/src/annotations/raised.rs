@@ -3,6 +3,7 @@
 use crate::eval::histogram::Raised;
 use crate::functions::rfc3339;
 use crate::numbers::{go_general, go_two_digits};
+use crate::syntax::quote;
 
 /// Where and how much buckets of a metric were raised.
 #[derive(Clone, Debug)]
@@ -40,7 +41,7 @@ impl RaisedBuckets {
     pub(super) fn text(&self) -> String {
         let name = match self.metric.as_str() {
             "" => String::new(),
-            name => format!(" for metric name {name:?}"),
+            name => format!(" for metric name {}", quote(name.as_bytes())),
         };
         format!(
             "input to histogram_quantile needed to be fixed for monotonicity (see \

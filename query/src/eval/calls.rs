@@ -10,7 +10,7 @@ use crate::functions::{Function, Kind, Window};
 use crate::histogram_column::HistogramColumn;
 use crate::numbers::go_float;
 use crate::plan::Grid;
-use crate::syntax::{Expr, ExprKind};
+use crate::syntax::{Expr, ExprKind, quote};
 
 /// Suffixes of the names of counters.
 const COUNTER_SUFFIXES: [&str; 4] = ["_total", "_sum", "_count", "_bucket"];
@@ -138,7 +138,8 @@ impl Run<'_> {
                 }
                 let text = format!(
                     "metric might not be a counter, name does not end in \
-                     _total/_sum/_count/_bucket: {name:?}"
+                     _total/_sum/_count/_bucket: {}",
+                    quote(name.as_bytes())
                 );
                 self.notes.info(&self.plan.query, args[0].span.start, &text);
             }

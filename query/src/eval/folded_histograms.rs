@@ -1,7 +1,6 @@
 //! What aggregations that fold do with native histograms: sum and avg add them up, count and
 //! group count them as they count floats, the others pass over them.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use proto::FloatHistogram;
@@ -13,10 +12,10 @@ use crate::annotations::{Note, NoteSet, Operation};
 use crate::histogram_column::{HistogramColumn, weight};
 use crate::syntax::AggregateOp;
 
-/// The histograms of an aggregation, by group and step; without histograms it is empty.
+/// The histograms of an aggregation `[group][step]`; groups without histograms are empty.
 pub(super) struct FoldedHistograms {
     op: AggregateOp,
-    slots: BTreeMap<(usize, usize), Slot>,
+    groups: Vec<Vec<Option<Box<Slot>>>>,
     /// What the histograms weigh.
     pub samples: usize,
 }
@@ -58,7 +57,7 @@ impl HistogramFold {
 
 impl FoldedHistograms {
     pub(super) fn new(op: AggregateOp) -> FoldedHistograms {
-        FoldedHistograms { op, slots: BTreeMap::new(), samples: 0 }
+        FoldedHistograms { op, groups: Vec::new(), samples: 0 }
     }
 
     /// Takes the histograms out of a row, so that its floats remain for the accumulators; what is
@@ -68,6 +67,10 @@ impl FoldedHistograms {
         match self.op {
             AggregateOp::Count | AggregateOp::Group => {}
             AggregateOp::Sum | AggregateOp::Avg => {
+                if self.groups.len() <= group {
+                    self.groups.resize_with(group + 1, Vec::new);
+                }
+                self.groups[group].resize_with(row.values.len(), || None);
                 let slots = row.values.iter().enumerate().filter(|(_, v)| is_present(**v));
                 for (step, _) in slots {
                     if let Some(histogram) = row.histograms.get(step) {
@@ -86,12 +89,12 @@ impl FoldedHistograms {
     }
 
     fn add(&mut self, group: usize, step: usize, histogram: &FloatHistogram, notes: &mut NoteSet) {
-        let Some(slot) = self.slots.get_mut(&(group, step)) else {
+        let Some(slot) = &mut self.groups[group][step] else {
             let sum = Some(HistogramFold::new(self.op, histogram.clone()));
             let mut slot = Slot { sum, hints: HintsSeen::default() };
             slot.hints.see(histogram);
             self.samples += weight(histogram);
-            self.slots.insert((group, step), slot);
+            self.groups[group][step] = Some(Box::new(slot));
             return;
         };
         let Some(sum) = &mut slot.sum else { return };
@@ -113,8 +116,9 @@ impl FoldedHistograms {
         notes: &mut NoteSet,
     ) -> HistogramColumn {
         let mut column = HistogramColumn::default();
-        while let Some(entry) = self.slots.first_entry().filter(|entry| entry.key().0 == group) {
-            let ((_, step), slot) = entry.remove_entry();
+        let slots = self.groups.get_mut(group).map(std::mem::take).unwrap_or_default();
+        let slots = slots.into_iter().enumerate();
+        for (step, slot) in slots.filter_map(|(step, slot)| Some((step, slot?))) {
             if is_present(values[step]) {
                 values[step] = ABSENT;
                 notes.add(Note::MixedKindsInGroup);

@@ -18,7 +18,7 @@ use crate::dictionary::NameId;
 use crate::error::QueryError;
 use crate::numbers::go_general;
 use crate::plan::Grid;
-use crate::syntax::Expr;
+use crate::syntax::{Expr, quote};
 use classic::Bucket;
 
 /// The series of one histogram, as indices in the matrix.
@@ -188,10 +188,11 @@ impl Run<'_> {
         let bound = value.parse().ok().filter(|bound: &f64| !value.is_empty() && !bound.is_nan());
         if bound.is_none() {
             let name = self.shown_name(labels);
+            let value = quote(value.as_bytes());
             let mut text =
-                format!("bucket label \"le\" is missing or has a malformed value of {value:?}");
+                format!("bucket label \"le\" is missing or has a malformed value of {value}");
             if !name.is_empty() {
-                text.push_str(&format!(" for metric name {name:?}"));
+                text.push_str(&format!(" for metric name {}", quote(name.as_bytes())));
             }
             self.notes.warn(&self.plan.query, arg.span.start, &text);
         }

@@ -6,6 +6,7 @@
 mod counters;
 mod extended;
 mod folds;
+mod history;
 
 pub(crate) use extended::smoothed;
 pub(super) use folds::{HintsSeen, HistogramMean};
@@ -14,6 +15,8 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use proto::FloatHistogram;
+
+use history::History;
 
 use super::kernels::{self, Call, Scratch};
 use super::{ABSENT, Value, put};
@@ -31,11 +34,10 @@ enum Kinds {
 }
 
 /// Some samples of a series, all of a window.
-#[derive(Clone)]
 struct Samples<'c> {
     columns: &'c Columns,
     range: Range<usize>,
-    kinds: Kinds,
+    history: &'c History,
 }
 
 impl<'c> Samples<'c> {
@@ -53,6 +55,15 @@ impl<'c> Samples<'c> {
 
     fn histogram(&self, at: usize) -> Option<&'c Arc<FloatHistogram>> {
         self.columns.histograms.get(self.range.start + at)
+    }
+
+    fn kinds(&self) -> Kinds {
+        self.history.kinds(&self.range)
+    }
+
+    /// Positions of the samples before which a counter was reset.
+    fn resets(&self) -> impl Iterator<Item = usize> + '_ {
+        self.history.resets(&self.range).iter().map(|at| at - self.range.start)
     }
 
     fn len(&self) -> usize {
@@ -80,11 +91,19 @@ pub(crate) fn concerns(function: Window, columns: &Columns) -> bool {
     !columns.histograms.is_empty() || (starts() && counter())
 }
 
+fn counts_resets(call: &Call) -> bool {
+    use Window::*;
+    match call.function {
+        Rate | Increase => call.windows.reach.is_none(),
+        function => matches!(function, Irate | Resets),
+    }
+}
+
 /// Fills `out` with the function's value at each step.
 pub(crate) fn compute(call: &Call, columns: &Columns, scratch: &mut Scratch, mut out: Output<'_>) {
     use Window::*;
     out.values.fill(ABSENT);
-    let before = histograms_before(columns);
+    let history = History::of(columns, counts_resets(call));
     match call.function {
         Count | Present | TimeOfFirst | TimeOfLast => {
             kernels::compute(call, columns, scratch, out.values);
@@ -100,17 +119,16 @@ pub(crate) fn compute(call: &Call, columns: &Columns, scratch: &mut Scratch, mut
             });
         }
         Rate | Increase | Delta if let Some(reach) = call.windows.reach => {
-            extended::increase(call, reach, columns, &before, &mut out);
+            extended::increase(call, reach, columns, &history, &mut out);
         }
         Rate | Increase | Delta | Irate | Idelta | Resets | Changes | Sum | Avg => {
             call.windows.sweep(&columns.timestamps, |step, range| {
-                let kinds = kinds(&before, &range);
-                let samples = Samples { columns, range, kinds };
+                let samples = Samples { columns, range, history: &history };
                 let value = of_window(call, step, &samples, out.notes);
                 put(value, step, out.values, out.histograms);
             });
         }
-        _ => over_floats(call, columns, &before, scratch, &mut out),
+        _ => over_floats(call, columns, &history, scratch, &mut out),
     }
 }
 
@@ -125,7 +143,7 @@ fn of_window(
     match function {
         Resets | Changes => Some(Value::Float(counters::transitions(function, samples))),
         Irate | Idelta => counters::last_two(function == Irate, samples, notes),
-        _ if samples.kinds == Kinds::Both => {
+        _ if samples.kinds() == Kinds::Both => {
             notes.add(Note::MixedKinds);
             None
         }
@@ -134,30 +152,11 @@ fn of_window(
     }
 }
 
-/// For each sample, and the end, how many histograms come before it.
-fn histograms_before(columns: &Columns) -> Vec<usize> {
-    let mut count = 0;
-    let counts = (0..=columns.len()).map(|at| {
-        let before = count;
-        count += usize::from(columns.histograms.get(at).is_some());
-        before
-    });
-    counts.collect()
-}
-
-fn kinds(before: &[usize], range: &Range<usize>) -> Kinds {
-    match before[range.end] - before[range.start] {
-        0 => Kinds::Floats,
-        all if all == range.len() => Kinds::Histograms,
-        _ => Kinds::Both,
-    }
-}
-
 /// A function of floats alone: histograms are passed over.
 fn over_floats(
     call: &Call,
     columns: &Columns,
-    before: &[usize],
+    history: &History,
     scratch: &mut Scratch,
     out: &mut Output<'_>,
 ) {
@@ -167,7 +166,7 @@ fn over_floats(
     }
     kernels::compute(call, &floats, scratch, out.values);
     call.windows.sweep(&columns.timestamps, |_, range| {
-        if kinds(before, &range) == Kinds::Both {
+        if history.kinds(&range) == Kinds::Both {
             out.notes.add(Note::IgnoredInRange);
         }
     });

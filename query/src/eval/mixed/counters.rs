@@ -13,20 +13,6 @@ use crate::eval::Value;
 use crate::eval::kernels::{Call, Extent};
 use crate::functions::Window;
 
-/// Whether start timestamps tell of a reset between two samples.
-fn started_anew(samples: &Samples<'_>, before: usize, at: usize) -> bool {
-    let (start_before, time_before) = (samples.start(before), samples.time(before));
-    let (start, time) = (samples.start(at), samples.time(at));
-    if start == 0 || start >= time || start < time_before {
-        return false;
-    }
-    if start > time_before || start_before > time_before {
-        return start > time_before;
-    }
-    // The start is the sample before: a delta, unless that one's own start is not known.
-    start_before != 0 && start_before != time_before
-}
-
 /// Whether the start of a sample lies before the sample before, and is not that one's start.
 fn overlaps(samples: &Samples<'_>, at: usize) -> bool {
     let start = samples.start(at);
@@ -49,7 +35,7 @@ pub(super) fn extrapolated(
 ) -> Option<Value> {
     let is_counter = call.function != Window::Delta;
     let last = samples.len() - 1;
-    let mut value = match samples.kinds {
+    let mut value = match samples.kinds() {
         Kinds::Histograms if last == 0 => None,
         Kinds::Histograms => Some(histogram_increase(is_counter, samples, notes)?.into()),
         _ => Some(Value::Float(float_increase(is_counter, samples, notes))),
@@ -106,18 +92,12 @@ fn with_first(value: Option<Value>, samples: &Samples<'_>, notes: &mut NoteSet) 
 }
 
 fn float_increase(is_counter: bool, samples: &Samples<'_>, notes: &mut NoteSet) -> f64 {
-    let mut increase = samples.float(samples.len() - 1) - samples.float(0);
+    let increase = samples.float(samples.len() - 1) - samples.float(0);
     if !is_counter {
         return increase;
     }
     note_overlap(samples, notes);
-    for at in 1..samples.len() {
-        let before = samples.float(at - 1);
-        if samples.float(at) < before || started_anew(samples, at - 1, at) {
-            increase += before;
-        }
-    }
-    increase
+    increase + samples.resets().map(|at| samples.float(at - 1)).sum::<f64>()
 }
 
 pub(super) fn add(
@@ -153,12 +133,6 @@ fn merge(
     Some(())
 }
 
-/// Whether there was a counter reset between neighbours.
-fn is_reset(samples: &Samples<'_>, at: usize, before: &FloatHistogram) -> bool {
-    let now = samples.histogram(at);
-    started_anew(samples, at - 1, at) || now.is_some_and(|now| now.is_reset_after(before))
-}
-
 /// The difference of the last and first histogram, for counters with all resets made good; at
 /// least two samples, all of them histograms.
 fn histogram_increase(
@@ -166,39 +140,51 @@ fn histogram_increase(
     samples: &Samples<'_>,
     notes: &mut NoteSet,
 ) -> Option<FloatHistogram> {
-    let points = samples.histograms();
-    let (first, last) = (*points.first()?, *points.last()?);
-    note_gauges(is_counter, &points, notes);
-    let mut first = Cow::Borrowed(first);
-    if is_counter && is_reset(samples, 1, &first) {
+    let end = samples.len() - 1;
+    let (first, last) = (samples.histogram(0)?, samples.histogram(end)?);
+    let mut first = Cow::Borrowed(first.as_ref());
+    if is_counter && samples.resets().next() == Some(1) {
         // What the first sample holds is of no matter, its layout neither.
-        first = Cow::Owned(empty_like(points[1]));
+        first = Cow::Owned(empty_like(samples.histogram(1)?));
     }
-    let inner = if is_counter { &points[1..points.len() - 1] } else { &[] };
-    let custom = first.is_custom();
-    if inner.iter().chain([&last]).any(|point| point.is_custom() != custom) {
-        notes.add(Note::MixedSchemas);
-        return None;
-    }
-    let mut increase = last.clone();
-    let schema = inner.iter().map(|point| point.schema).chain([first.schema]).min()?;
+    let schema = check_layouts(is_counter, &first, samples, notes)?;
+    let mut increase = last.as_ref().clone();
     if schema < increase.schema {
         increase.reduce_resolution(schema);
     }
     subtract(&mut increase, &first, notes)?;
     if is_counter {
         note_overlap(samples, notes);
-        let mut before: &FloatHistogram = &first;
-        for (at, point) in points.iter().enumerate().skip(1) {
-            if is_reset(samples, at, before) {
-                add(&mut increase, before, notes)?;
-            }
-            before = point;
+        // Before a reset at the second sample there is nothing, as the first one is empty then.
+        for at in samples.resets().filter(|at| *at > 1) {
+            add(&mut increase, samples.histogram(at - 1)?, notes)?;
         }
     }
     increase.counter_reset_hint = CounterResetHint::Gauge;
     increase.compact();
     Some(increase)
+}
+
+/// The least schema of the histograms that count, of which the first is given apart; none if
+/// exponential and custom buckets meet. Tells of gauges that should be counters and the reverse.
+fn check_layouts(
+    is_counter: bool,
+    first: &FloatHistogram,
+    samples: &Samples<'_>,
+    notes: &mut NoteSet,
+) -> Option<i32> {
+    if is_counter && samples.history.uniform_counters {
+        return Some(first.schema);
+    }
+    let points = samples.histograms();
+    note_gauges(is_counter, &points, notes);
+    let inner = if is_counter { &points[1..points.len() - 1] } else { &[] };
+    let others = inner.iter().chain(points.last());
+    if others.clone().any(|point| point.is_custom() != first.is_custom()) {
+        notes.add(Note::MixedSchemas);
+        return None;
+    }
+    others.map(|point| point.schema).chain([first.schema]).min()
 }
 
 /// Counters should not be gauges, and gauges should be.
@@ -228,13 +214,13 @@ pub(super) fn last_two(is_rate: bool, samples: &Samples<'_>, notes: &mut NoteSet
     match (samples.histogram(at - 1), samples.histogram(at)) {
         (None, None) => {
             let (before, now) = (samples.float(at - 1), samples.float(at));
-            let reset = is_rate && (now < before || started_anew(samples, at - 1, at));
+            let reset = is_rate && is_reset(samples, at);
             Some(Value::Float(if reset { now } else { now - before } / divisor))
         }
         (Some(before), Some(now)) => {
             note_gauges(is_rate, &[before, now], notes);
             let mut change = now.as_ref().clone();
-            if !is_rate || !is_reset(samples, at, before) {
+            if !is_rate || !is_reset(samples, at) {
                 subtract(&mut change, before, notes)?;
             }
             change.counter_reset_hint = CounterResetHint::Gauge;
@@ -251,23 +237,23 @@ pub(super) fn last_two(is_rate: bool, samples: &Samples<'_>, notes: &mut NoteSet
     }
 }
 
+/// Whether a counter was reset before the sample at this position.
+fn is_reset(samples: &Samples<'_>, at: usize) -> bool {
+    samples.resets().any(|reset| reset == at)
+}
+
 /// resets and changes: neighbours that differ in kind always count.
 pub(super) fn transitions(function: Window, samples: &Samples<'_>) -> f64 {
-    let resets = function == Window::Resets;
-    let counts = |at: &usize| {
-        let at = *at;
-        match (samples.histogram(at - 1), samples.histogram(at)) {
-            (None, None) if resets => {
-                samples.float(at) < samples.float(at - 1) || started_anew(samples, at - 1, at)
-            }
-            (None, None) => {
-                let (before, now) = (samples.float(at - 1), samples.float(at));
-                now != before && !(now.is_nan() && before.is_nan())
-            }
-            (Some(before), Some(_)) if resets => is_reset(samples, at, before),
-            (Some(before), Some(now)) => !now.same(before),
-            _ => true,
+    if function == Window::Resets {
+        return samples.resets().count() as f64;
+    }
+    let changes = |at: &usize| match (samples.histogram(at - 1), samples.histogram(*at)) {
+        (None, None) => {
+            let (before, now) = (samples.float(at - 1), samples.float(*at));
+            now != before && !(now.is_nan() && before.is_nan())
         }
+        (Some(before), Some(now)) => !now.same(before),
+        _ => true,
     };
-    (1..samples.len()).filter(counts).count() as f64
+    (1..samples.len()).filter(changes).count() as f64
 }

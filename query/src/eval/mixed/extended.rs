@@ -7,7 +7,8 @@ use proto::FloatHistogram;
 use proto::histogram::CounterResetHint;
 
 use super::counters::{add, subtract};
-use super::{Kinds, Output, kinds, put};
+use super::history::History;
+use super::{Kinds, Output, put};
 use crate::annotations::{Note, NoteSet};
 use crate::eval::kernels::{self, Call};
 use crate::eval::row::Value;
@@ -23,12 +24,12 @@ pub(super) fn increase(
     call: &Call,
     reach: Reach,
     columns: &Columns,
-    before: &[usize],
+    history: &History,
     out: &mut Output<'_>,
 ) {
     call.windows.sweep(&columns.timestamps, |step, seen| {
         let visible = call.windows.visible(reach, step, &columns.timestamps);
-        let value = match kinds(before, &visible) {
+        let value = match history.kinds(&visible) {
             Kinds::Floats => {
                 Some(Value::Float(kernels::increase_of(call, reach, step, columns, seen)))
             }
