@@ -29,7 +29,7 @@ pub use operators::{AggregateOp, BinaryOp};
 pub use parser::{NESTING_MAX, QUERY_BYTES_MAX, parse};
 pub use pretty::pretty;
 
-/// The query is no PromQL, or a part of PromQL that is not supported yet.
+/// The query is no PromQL.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ParseError {
     /// What is wrong, without the position.

@@ -1,7 +1,7 @@
 //! Duration expressions: `[5m + step()]`, `offset (2 * range())`.
 //!
-//! They are kept in the tree as written; what depends on the query's times is resolved when the
-//! query is planned.
+//! They are kept in the tree as written, and computed when the query is planned: they may depend
+//! on its times.
 
 use super::ast::{Expr, ExprKind, TimeShift};
 use super::{ParseError, Span};
@@ -98,16 +98,6 @@ impl DurationOp {
 }
 
 impl DurationExpr {
-    /// Whether the value is known only with the query's times.
-    pub(super) fn depends_on_query(&self) -> bool {
-        match self {
-            DurationExpr::Number { .. } => false,
-            DurationExpr::Step | DurationExpr::Range => true,
-            DurationExpr::Negative(inner) | DurationExpr::Paren(inner) => inner.depends_on_query(),
-            DurationExpr::Binary(_, a, b) => a.depends_on_query() || b.depends_on_query(),
-        }
-    }
-
     /// The value, given the query's step and range in seconds.
     pub(super) fn seconds(&self, step: f64, range: f64) -> Result<f64, String> {
         match self {

@@ -8,17 +8,16 @@ use super::parser::{NESTING_MAX, Parser, Place};
 /// How messages name what may start a duration.
 const EXPECTED: &str = "number, duration, step(), or range()";
 
-/// Milliseconds (zero as long as they are unknown), and what they are computed from.
+/// Milliseconds, or zero and what they are computed from.
 pub(super) type Folded = (i64, Option<Box<DurationExpr>>);
 
 impl Parser<'_> {
-    /// A duration that must be positive as far as that is known yet; `place` is for messages.
+    /// A duration that must be positive, which is checked of literals; `place` is for messages.
     pub(super) fn positive_duration(&mut self, place: Place) -> Result<Folded, ParseError> {
         let start = self.span.start;
         let duration = self.duration_expression(0, place)?;
         let (ms, expr) = self.folded(duration, start)?;
-        let known = expr.as_ref().is_none_or(|expr| !expr.depends_on_query());
-        if known && ms <= 0 {
+        if expr.is_none() && ms <= 0 {
             return Err(self.error(start, "duration must be greater than 0"));
         }
         Ok((ms, expr))
@@ -32,14 +31,15 @@ impl Parser<'_> {
         self.folded(duration, start)
     }
 
-    /// Milliseconds of a duration, and the duration itself unless it is a literal.
+    /// Milliseconds of a literal, or what has to be computed.
     fn folded(&self, duration: DurationExpr, at: usize) -> Result<Folded, ParseError> {
-        let ms = match duration.depends_on_query() {
-            true => 0,
-            false => duration.milliseconds(0.0, 0.0).map_err(|text| self.error(at, text))?,
-        };
-        let literal = matches!(duration, DurationExpr::Number { .. });
-        Ok((ms, (!literal).then(|| Box::new(duration))))
+        match duration {
+            DurationExpr::Number { .. } => {
+                let ms = duration.milliseconds(0.0, 0.0).map_err(|text| self.error(at, text))?;
+                Ok((ms, None))
+            }
+            _ => Ok((0, Some(Box::new(duration)))),
+        }
     }
 
     /// A duration whose operators all bind at least as tight as `strength`.

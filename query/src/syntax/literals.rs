@@ -11,14 +11,17 @@ pub(super) fn number(text: &str) -> Result<(usize, f64, bool), String> {
         return Ok((duration, ms as f64 / 1000.0, true));
     }
     let length = number_len(text);
-    let word_goes_on =
-        text[length..].bytes().next().is_some_and(|b| b.is_ascii_alphanumeric() || b == b'_');
-    let value = if word_goes_on { None } else { parse_number(&text[..length]) };
-    value.map(|value| (length, value, false)).ok_or_else(|| {
-        let word = |c: char| c.is_alphanumeric() || c == '.' || c == '_';
-        let end = text.find(|c: char| !word(c)).unwrap_or(text.len());
-        format!("bad number or duration syntax: {:?}", &text[..end])
-    })
+    let next = text[length..].chars().next();
+    if let Some(c) = next.filter(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.')) {
+        return Err(format!("bad number or duration syntax: {:?}", &text[..length + c.len_utf8()]));
+    }
+    match parse_number(&text[..length]) {
+        Some(value) if value.is_infinite() => {
+            Err("error parsing number: value out of range".into())
+        }
+        Some(value) => Ok((length, value, false)),
+        None => Err(format!("bad number or duration syntax: {:?}", &text[..length])),
+    }
 }
 
 fn number_len(text: &str) -> usize {

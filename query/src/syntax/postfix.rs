@@ -5,6 +5,7 @@ use super::duration_parser::Folded;
 use super::lexer::Token;
 use super::parser::{Parser, Place};
 use super::{ParseError, Span};
+use crate::numbers::go_float;
 
 /// Largest timestamp in milliseconds, either sign, so that sums of a few of them cannot overflow.
 const TIME_MS_MAX: f64 = (i64::MAX / 1000) as f64;
@@ -180,7 +181,11 @@ impl Parser<'_> {
         let seconds = if negative { -seconds } else { seconds };
         let ms = (seconds * 1000.0).round();
         if ms.is_nan() || ms.abs() > TIME_MS_MAX {
-            let message = format!("timestamp out of bounds for @ modifier: {seconds:.6}");
+            let shown = match seconds.is_finite() {
+                true => format!("{seconds:.6}"),
+                false => go_float(seconds),
+            };
+            let message = format!("timestamp out of bounds for @ modifier: {shown}");
             return Err(self.error(start, message));
         }
         Ok(At::Timestamp(ms as i64))

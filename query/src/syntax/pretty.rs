@@ -2,7 +2,7 @@
 //! than a line is split at its operators and arguments.
 
 use super::ast::{Expr, ExprKind};
-use super::printer::{head, suffix};
+use super::printer::{head, suffix, unsigned};
 
 /// Longest text that stays on one line.
 const LINE_BYTES_MAX: usize = 100;
@@ -30,8 +30,12 @@ fn lines(expr: &Expr, level: usize) -> String {
         ExprKind::Subquery { expr: inner, .. } => {
             format!("{}{}", lines(inner, level), suffix(expr))
         }
-        ExprKind::Binary { lhs, rhs, .. } => {
-            format!("{}\n{margin}{}\n{}", lines(lhs, level + 1), head(expr), lines(rhs, level + 1))
+        ExprKind::Binary { op, lhs, rhs, .. } => {
+            let lhs = match unsigned(*op, lhs) {
+                Some(lhs) => format!("{}{lhs}", indent(level + 1)),
+                None => lines(lhs, level + 1),
+            };
+            format!("{lhs}\n{margin}{}\n{}", head(expr), lines(rhs, level + 1))
         }
         ExprKind::Aggregate { expr: inner, param, .. } => {
             let args = param.iter().map(AsRef::as_ref).chain([inner.as_ref()]);

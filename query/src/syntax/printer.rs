@@ -9,6 +9,7 @@ use super::ast::{At, Cardinality, Expr, ExprKind, Matching, Selector, TimeShift}
 use super::duration_expr::DurationExpr;
 use super::durations::duration_text;
 use super::literals::quote;
+use super::operators::BinaryOp;
 use crate::numbers::go_float;
 
 impl Display for Expr {
@@ -26,7 +27,10 @@ impl Display for Expr {
             ExprKind::Unary { negative, expr } => {
                 write!(f, "{}{expr}", if *negative { "-" } else { "+" })
             }
-            ExprKind::Binary { lhs, rhs, .. } => write!(f, "{lhs} {} {rhs}", head(self)),
+            ExprKind::Binary { op, lhs, rhs, .. } => match unsigned(*op, lhs) {
+                Some(lhs) => write!(f, "{lhs} {} {rhs}", head(self)),
+                None => write!(f, "{lhs} {} {rhs}", head(self)),
+            },
             ExprKind::Aggregate { expr, param, .. } => {
                 write!(f, "{}(", head(self))?;
                 if let Some(param) = param {
@@ -59,6 +63,13 @@ pub(super) fn head(expr: &Expr) -> String {
         ExprKind::Call { function, .. } => function.name.to_owned(),
         _ => String::new(),
     }
+}
+
+/// How the left operand of an operator must be written so that a sign does not take the operator
+/// along: `+Inf ^ 2` would be a sign before a power.
+pub(super) fn unsigned(op: BinaryOp, lhs: &Expr) -> Option<&'static str> {
+    let infinite = matches!(lhs.kind, ExprKind::Number { value: f64::INFINITY, .. });
+    (op == BinaryOp::Pow && infinite).then_some("Inf")
 }
 
 /// `[range:step] @ at offset x` of a subquery.
@@ -174,7 +185,8 @@ fn width(ms: i64, expr: Option<&DurationExpr>) -> String {
 }
 
 fn seconds_text(seconds: f64) -> String {
-    duration_text((seconds * 1000.0).round() as i64)
+    let sign = if seconds.is_sign_negative() { "-" } else { "" };
+    format!("{sign}{}", duration_text((seconds.abs() * 1000.0).round() as i64))
 }
 
 impl Display for DurationExpr {

@@ -18,7 +18,6 @@ const MUST_FAIL: &[(&str, &str)] = &[
     ("a warning that is not there", "eval instant at 1m sum(m)\n  expect warn\n  {} 6\n"),
     ("a failure that is none", "eval instant at 1m sum(m)\n  expect fail\n"),
     ("another failure", "eval instant at 1m -m +\n  expect fail msg: something else\n"),
-    ("an unsupported part", "eval instant at 1m info(m)\n  expect fail\n"),
     ("a histogram", "eval instant at 0 h\n"),
     ("another histogram", "eval instant at 0 h\n  h {{count:2}}\n"),
     ("a histogram for a float", "eval instant at 0 h\n  h 1\n"),
