@@ -114,10 +114,7 @@ impl FloatHistogram {
         let other = reduced.as_ref().unwrap_or(other);
         let (schema, threshold) = (self.schema, self.zero_threshold);
         // What lies within the zero bucket is in the zero count already.
-        let from = |side: &Buckets| {
-            let within = |index: &i32| exponential_bound(*index, schema) <= threshold;
-            side.indices().partition_point(within)
-        };
+        let from = |side: &Buckets| beyond_zero(side, schema, threshold);
         let (positive, negative) = Compensation::sides(lost);
         let start = from(&other.positive);
         add_buckets(&mut self.positive, &other.positive, start, sign, positive);
@@ -136,6 +133,15 @@ impl FloatHistogram {
         };
         self.counter_reset_hint = hint;
         conflict
+    }
+}
+
+/// Position of the first bucket that reaches beyond the zero bucket.
+pub(super) fn beyond_zero(side: &Buckets, schema: i32, threshold: f64) -> usize {
+    let within = |index: &i32| exponential_bound(*index, schema) <= threshold;
+    match side.indices().first() {
+        Some(first) if within(first) => side.indices().partition_point(within),
+        _ => 0,
     }
 }
 

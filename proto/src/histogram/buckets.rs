@@ -1,5 +1,7 @@
 //! The buckets of one side of a histogram.
 
+use std::sync::Arc;
+
 use super::HistogramError;
 use crate::sample::same_value;
 
@@ -13,10 +15,11 @@ pub struct Span {
 }
 
 /// Buckets by ascending index, each with its count. An index that is not there has no
-/// observations; one that is may have none as well.
+/// observations; one that is may have none as well. Histograms of one series mostly have the same
+/// indices, so that these are shared.
 #[derive(Clone, Debug, Default)]
 pub struct Buckets {
-    indices: Vec<i32>,
+    indices: Arc<[i32]>,
     counts: Vec<f64>,
 }
 
@@ -40,7 +43,7 @@ impl Buckets {
             });
             next = end.ok_or(HistogramError::IndexOverflow)?;
         }
-        Ok(Buckets { indices, counts })
+        Ok(Buckets { indices: indices.into(), counts })
     }
 
     /// The buckets that lie side by side from index `first` on.
@@ -53,7 +56,7 @@ impl Buckets {
     pub fn spans(&self) -> Vec<Span> {
         let mut spans: Vec<Span> = Vec::new();
         let mut next = 0;
-        for index in &self.indices {
+        for index in &*self.indices {
             match spans.last_mut() {
                 Some(span) if *index == next => span.length += 1,
                 _ => spans.push(Span { offset: index.wrapping_sub(next), length: 1 }),
@@ -98,12 +101,18 @@ impl Buckets {
     }
 
     pub(super) fn same(&self, other: &Buckets) -> bool {
-        self.indices == other.indices
+        self.has_indices_of(other.indices())
             && self.counts.iter().zip(&other.counts).all(|(a, b)| same_value(*a, *b))
     }
 
     pub(super) fn bytes(&self) -> usize {
         self.len() * (size_of::<i32>() + size_of::<f64>())
+    }
+
+    /// Whether the indices are these; quick where they are shared.
+    #[inline]
+    pub(super) fn has_indices_of(&self, indices: &[i32]) -> bool {
+        std::ptr::eq(&*self.indices, indices) || *self.indices == *indices
     }
 
     pub(super) fn compact(&mut self) {
@@ -116,32 +125,36 @@ impl Buckets {
         compensation: &mut Vec<f64>,
         keep: impl Fn(f64, f64) -> bool,
     ) {
-        let lost = |at: usize, all: &[f64]| all.get(at).copied().unwrap_or(0.0);
-        let mut kept = 0;
+        let stays = |at: &usize, counts: &[f64], lost: &[f64]| {
+            keep(counts[*at], lost.get(*at).copied().unwrap_or(0.0))
+        };
+        if (0..self.len()).all(|at| stays(&at, &self.counts, compensation)) {
+            return;
+        }
+        let mut indices = Vec::with_capacity(self.len());
         for at in 0..self.len() {
-            if !keep(self.counts[at], lost(at, compensation)) {
+            if !stays(&at, &self.counts, compensation) {
                 continue;
             }
-            self.indices[kept] = self.indices[at];
+            let kept = indices.len();
+            indices.push(self.indices[at]);
             self.counts[kept] = self.counts[at];
             if !compensation.is_empty() {
                 compensation[kept] = compensation[at];
             }
-            kept += 1;
         }
-        self.indices.truncate(kept);
-        self.counts.truncate(kept);
-        compensation.truncate(kept);
+        self.counts.truncate(indices.len());
+        compensation.truncate(indices.len());
+        self.indices = indices.into();
     }
 
     /// Adds an empty bucket, here and in the compensation, for each of `indices` that is missing.
     pub(super) fn widen(&mut self, indices: &[i32], compensation: Option<&mut Vec<f64>>) {
-        if self.indices == indices {
+        if self.has_indices_of(indices) {
             return;
         }
         let capacity = self.len() + indices.len();
-        let mut wide =
-            Buckets { indices: Vec::with_capacity(capacity), counts: Vec::with_capacity(capacity) };
+        let (mut wide, mut counts) = (Vec::with_capacity(capacity), Vec::with_capacity(capacity));
         let mut from = Vec::with_capacity(capacity);
         let (mut mine, mut others) = (0, indices.iter().copied().peekable());
         while mine < self.len() || others.peek().is_some() {
@@ -150,8 +163,8 @@ impl Buckets {
             let index = own.into_iter().chain(other).min().expect("one of the two goes on");
             others.next_if_eq(&index);
             let is_own = own == Some(index);
-            wide.indices.push(index);
-            wide.counts.push(if is_own { self.counts[mine] } else { 0.0 });
+            wide.push(index);
+            counts.push(if is_own { self.counts[mine] } else { 0.0 });
             from.push(is_own.then_some(mine));
             mine += usize::from(is_own);
         }
@@ -159,7 +172,7 @@ impl Buckets {
             let moved = from.iter().map(|at| at.map_or(0.0, |at| compensation[at]));
             *compensation = moved.collect();
         }
-        *self = wide;
+        *self = Buckets { indices: wide.into(), counts };
     }
 
     /// Gives each bucket a new index, which must not descend, and merges those that come to share
@@ -169,20 +182,19 @@ impl Buckets {
         compensation: Option<&mut Vec<f64>>,
         target: impl Fn(i32) -> i32,
     ) {
-        let (mut nothing, mut kept) = (Vec::new(), 0usize);
+        let (mut nothing, mut indices) = (Vec::new(), Vec::<i32>::with_capacity(self.len()));
         let compensated = compensation.is_some();
         let lost = compensation.unwrap_or(&mut nothing);
         for at in 0..self.len() {
             let (index, count) = (target(self.indices[at]), self.counts[at]);
-            let merges = kept > 0 && self.indices[kept - 1] == index;
-            let slot = if merges { kept - 1 } else { kept };
+            let merges = indices.last() == Some(&index);
+            let slot = if merges { indices.len() - 1 } else { indices.len() };
             if !merges {
-                self.indices[slot] = index;
+                indices.push(index);
                 self.counts[slot] = count;
                 if compensated {
                     lost[slot] = lost[at];
                 }
-                kept += 1;
             } else if compensated {
                 let mut sum =
                     crate::kahan::Sum { sum: self.counts[slot], compensation: lost[slot] };
@@ -193,8 +205,8 @@ impl Buckets {
                 self.counts[slot] += count;
             }
         }
-        self.indices.truncate(kept);
-        self.counts.truncate(kept);
-        lost.truncate(kept);
+        self.counts.truncate(indices.len());
+        lost.truncate(indices.len());
+        self.indices = indices.into();
     }
 }

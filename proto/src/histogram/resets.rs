@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::bounds::exponential_bound;
+use super::add::beyond_zero;
 use super::resolution::common_bounds;
 use super::{Buckets, CounterResetHint, FloatHistogram};
 
@@ -47,11 +47,7 @@ impl FloatHistogram {
         if previous.schema != self.schema {
             previous.to_mut().reduce_resolution(self.schema);
         }
-        let beyond = |side: &Buckets| {
-            let within =
-                |index: &i32| exponential_bound(*index, self.schema) <= self.zero_threshold;
-            side.indices().partition_point(within)
-        };
+        let beyond = |side: &Buckets| beyond_zero(side, self.schema, self.zero_threshold);
         fell(&self.positive, &previous.positive, beyond(&previous.positive))
             || fell(&self.negative, &previous.negative, beyond(&previous.negative))
     }

@@ -86,7 +86,7 @@ pub(crate) struct Output<'o> {
 /// Whether a series must be computed here.
 pub(crate) fn concerns(function: Window, columns: &Columns) -> bool {
     use Window::*;
-    let starts = || !columns.start_timestamps.is_empty();
+    let starts = || columns.start_timestamps.iter().any(|start| *start != 0);
     let counter = || matches!(function, Rate | Increase | Irate | Resets);
     !columns.histograms.is_empty() || (starts() && counter())
 }
