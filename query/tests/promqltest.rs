@@ -1,6 +1,7 @@
 //! Runs PromQL scripts in the language of Prometheus' own test suite.
 //!
-//! - `testdata/*.test`, the project's own scripts, always run and must pass wholly.
+//! - `testdata/*.test`, the project's own scripts, always run and must pass wholly; those in
+//!   `names-drop-at-once` without delayed removal of names, which is the default of the engine.
 //! - `$PROMQLTEST_DIR/*.test`, Prometheus' suite, runs when that variable names its (absolute)
 //!   folder, and must pass wholly, too.
 //! - Without the variable it prints `SKIPPED: PROMQLTEST_DIR is not set` and succeeds, unless
@@ -31,6 +32,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use execute::Outcome;
+use query::EngineOptions;
 
 fn main() -> ExitCode {
     let results = [self_test::run(), own_scripts(), suite()];
@@ -45,7 +47,10 @@ fn testdata() -> PathBuf {
 
 /// The project's own scripts: every case must pass.
 fn own_scripts() -> Result<(), String> {
-    let total = run_files(&scripts(&testdata())?)?;
+    let mut total = run_files(&scripts(&testdata())?, execute::upstream())?;
+    let at_once = scripts(&testdata().join("names-drop-at-once"))?;
+    let options = EngineOptions { delayed_name_removal: false, ..execute::upstream() };
+    total.failures.extend(run_files(&at_once, options)?.failures);
     match total.failures.len() {
         0 => Ok(()),
         failed => Err(format!("{failed} cases of the project's own scripts")),
@@ -64,7 +69,7 @@ fn suite() -> Result<(), String> {
     let only = std::env::var("PROMQLTEST_FILE").ok();
     let mut paths = scripts(Path::new(&folder))?;
     paths.retain(|path| only.as_ref().is_none_or(|only| *only == file_name(path)));
-    let total = run_files(&paths)?;
+    let total = run_files(&paths, execute::upstream())?;
     println!("queries of the passed cases, re-runs among them: {}", total.queries);
     let (files, passed, failed) = (paths.len(), total.passed, total.failures.len());
     let cases = passed + failed;
@@ -77,10 +82,10 @@ fn suite() -> Result<(), String> {
 }
 
 /// Runs scripts and reports each, with its failed cases.
-fn run_files(paths: &[PathBuf]) -> Result<Outcome, String> {
+fn run_files(paths: &[PathBuf], options: EngineOptions) -> Result<Outcome, String> {
     let mut total = Outcome::default();
     for path in paths {
-        let outcome = run_file(path)?;
+        let outcome = run_file(path, options)?;
         let (passed, failed) = (outcome.passed, outcome.failures.len());
         println!("{}: {passed} passed, {failed} failed", file_name(path));
         outcome.failures.iter().for_each(|failure| println!("  {failure}"));
@@ -102,11 +107,11 @@ fn scripts(folder: &Path) -> Result<Vec<PathBuf>, String> {
     if scripts.is_empty() { Err(format!("{shown}: no .test files")) } else { Ok(scripts) }
 }
 
-fn run_file(path: &Path) -> Result<Outcome, String> {
+fn run_file(path: &Path, options: EngineOptions) -> Result<Outcome, String> {
     let at = |error: String| format!("{}: {error}", path.display());
     let text = std::fs::read_to_string(path).map_err(|error| at(error.to_string()))?;
     let commands = script::parse(&text).map_err(at)?;
-    Ok(execute::run(&commands))
+    Ok(execute::run(&commands, options))
 }
 
 fn file_name(path: &Path) -> String {

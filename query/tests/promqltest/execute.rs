@@ -25,19 +25,34 @@ pub struct Outcome {
     pub failures: Vec<String>,
 }
 
+/// What cases are run against.
+struct Storage {
+    store: MemoryStore,
+    engine: Engine,
+}
+
+/// The settings of upstream's tests.
+pub fn upstream() -> EngineOptions {
+    EngineOptions {
+        delayed_name_removal: true,
+        samples_max: SAMPLES_MAX,
+        ..EngineOptions::default()
+    }
+}
+
 /// Runs all commands; a bad load fails the case after it by its consequences, and is reported.
-pub fn run(commands: &[Command]) -> Outcome {
+pub fn run(commands: &[Command], options: EngineOptions) -> Outcome {
     let mut outcome = Outcome::default();
-    let mut storage = MemoryStore::default();
+    let mut storage = Storage { store: MemoryStore::default(), engine: Engine::new(options) };
     for command in commands {
         match command {
-            Command::Clear => storage = MemoryStore::default(),
+            Command::Clear => storage.store = MemoryStore::default(),
             Command::Load { interval_ms, series, with_nhcb } => {
                 let mut loads =
-                    series.iter().map(|l| storing::series(&mut storage, *interval_ms, l));
+                    series.iter().map(|l| storing::series(&mut storage.store, *interval_ms, l));
                 let loaded = loads.try_for_each(|loaded| loaded);
                 let loaded = loaded.and_then(|()| match with_nhcb {
-                    true => storing::converted(&mut storage, *interval_ms, series),
+                    true => storing::converted(&mut storage.store, *interval_ms, series),
                     false => Ok(()),
                 });
                 outcome.failures.extend(loaded.err().map(|error| format!("load: {error}")));
@@ -57,7 +72,7 @@ pub fn run(commands: &[Command]) -> Outcome {
 }
 
 /// Runs a case with all its re-runs; how many queries these were.
-fn case(storage: &MemoryStore, eval: &Eval) -> Result<usize, String> {
+fn case(storage: &Storage, eval: &Eval) -> Result<usize, String> {
     let at = match (eval.when, eval.expect.range) {
         (When::Range(..), _) => return once(storage, eval, &eval.query, eval.when).map(|_| 1),
         (When::Instant(_), Some((_, end, _))) => end,
@@ -76,7 +91,7 @@ fn case(storage: &MemoryStore, eval: &Eval) -> Result<usize, String> {
 }
 
 /// Asks once; whether there is an answer, as expected, or else the expected failure.
-fn once(storage: &MemoryStore, eval: &Eval, text: &str, when: When) -> Result<bool, String> {
+fn once(storage: &Storage, eval: &Eval, text: &str, when: When) -> Result<bool, String> {
     let answer = match (query(storage, text, when), &eval.expect.fail) {
         (Ok(answer), None) => answer,
         (Ok(_), Some(_)) => return Err("it should fail and does not".to_owned()),
@@ -90,7 +105,7 @@ fn once(storage: &MemoryStore, eval: &Eval, text: &str, when: When) -> Result<bo
 
 /// Evaluates an instant case again as the middle step of a range, where the answer does not
 /// depend on the kind of query; whether it does not.
-fn as_range(storage: &MemoryStore, eval: &Eval, text: &str, at: i64) -> Result<bool, String> {
+fn as_range(storage: &Storage, eval: &Eval, text: &str, at: i64) -> Result<bool, String> {
     let expect = &eval.expect;
     let depends = OF_THE_QUERY.iter().any(|call| text.contains(call));
     if expect.range.is_some() || expect.string.is_some() || depends {
@@ -104,17 +119,11 @@ fn as_range(storage: &MemoryStore, eval: &Eval, text: &str, at: i64) -> Result<b
     Ok(true)
 }
 
-/// The answer, under the settings of upstream's tests.
-fn query(storage: &MemoryStore, text: &str, when: When) -> Result<QueryResult, QueryError> {
-    let options = EngineOptions {
-        delayed_name_removal: true,
-        samples_max: SAMPLES_MAX,
-        ..EngineOptions::default()
-    };
+fn query(storage: &Storage, text: &str, when: When) -> Result<QueryResult, QueryError> {
     let times = match when {
         When::Instant(at) => QueryTimes::Instant(at),
         When::Range(start_ms, end_ms, step_ms) => QueryTimes::Range { start_ms, end_ms, step_ms },
     };
-    let plan = Engine::new(options).prepare(text, times)?;
-    futures::executor::block_on(query::run(&plan, storage, &AtomicBool::new(false)))
+    let plan = storage.engine.prepare(text, times)?;
+    futures::executor::block_on(query::run(&plan, &storage.store, &AtomicBool::new(false)))
 }

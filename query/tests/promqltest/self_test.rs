@@ -78,13 +78,13 @@ const MUST_BE_REFUSED: &[&str] = &[
 pub fn run() -> Result<(), String> {
     for (what, case) in MUST_FAIL {
         let commands = script::parse(&format!("{LOAD}{case}"))?;
-        let outcome = execute::run(&commands);
+        let outcome = execute::run(&commands, execute::upstream());
         if outcome.passed > 0 || outcome.failures.len() != 1 {
             return Err(format!("self-test: {what} went unnoticed"));
         }
     }
     for case in MUST_PASS {
-        let outcome = execute::run(&script::parse(&format!("{LOAD}{case}"))?);
+        let outcome = execute::run(&script::parse(&format!("{LOAD}{case}"))?, execute::upstream());
         if outcome.passed != 1 || !outcome.failures.is_empty() {
             return Err(format!("self-test: a right case fails: {:?}", outcome.failures));
         }
