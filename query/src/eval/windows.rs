@@ -55,8 +55,8 @@ impl Windows {
         self.end(self.count.saturating_sub(1))
     }
 
-    /// Calls `visit` with each window that has samples, and the indices of these, those in its reach
-    /// included.
+    /// Calls `visit` with each window that has samples, and the indices of these, those in its
+    /// reach included.
     #[inline]
     pub(crate) fn sweep(&self, timestamps: &[i64], mut visit: impl FnMut(usize, Range<usize>)) {
         if let Some(reach) = self.reach {

@@ -134,7 +134,10 @@ fn optional(expr: Option<&DurationExpr>) -> Value {
 }
 
 fn duration_json(expr: &DurationExpr, wrapped: bool) -> Value {
-    let node = |op: &str, lhs: Value, rhs: Value| json!({ "type": "durationExpr", "op": op, "lhs": lhs, "rhs": rhs, "wrapped": wrapped });
+    let node = |op: &str, lhs: Value, rhs: Value| {
+        let kind = "durationExpr";
+        json!({ "type": kind, "op": op, "lhs": lhs, "rhs": rhs, "wrapped": wrapped })
+    };
     match expr {
         // A number in parentheses is the operand of a sign, as numbers cannot be marked.
         DurationExpr::Number { .. } if wrapped => {

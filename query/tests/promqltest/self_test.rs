@@ -57,10 +57,11 @@ const MUST_PASS: &[&str] = &[
     "eval_warn instant at 1m quantile(2, m)\n  {} Inf\n",
     "eval_fail instant at 1m m + on () m\n",
     "eval_fail instant at 1m m + on () m\n  expected_fail_regexp found duplicate series\n",
-    "eval instant at 1m quantile(2, m)\n  expect warn msg: PromQL warning: quantile value should be \
-     between 0 and 1, got 2 (1:10)\n  expect no_info\n  {} Inf\n",
+    "eval instant at 1m quantile(2, m)\n  expect warn msg: PromQL warning: quantile value should \
+     be between 0 and 1, got 2 (1:10)\n  expect no_info\n  {} Inf\n",
     "eval range from 0 to 2m step 1m m{l=\"a\"}\n  m{l=\"a\"} 1 2x1\n",
-    "eval instant at 1m m{l=\"a\"}[2m]\n  expect range vector from 0 to 1m step 1m\n  m{l=\"a\"} 1 2\n",
+    "eval instant at 1m m{l=\"a\"}[2m]\n  expect range vector from 0 to 1m step 1m\n  \
+     m{l=\"a\"} 1 2\n",
 ];
 
 /// Scripts that cannot be read.
