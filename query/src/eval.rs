@@ -9,6 +9,7 @@ mod accumulators;
 mod aggregate;
 mod binary;
 mod calls;
+mod count_values;
 mod extended;
 mod folded_histograms;
 mod groups;

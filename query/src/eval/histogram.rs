@@ -3,6 +3,7 @@
 
 mod classic;
 mod native;
+mod series;
 
 pub(crate) use classic::Raised;
 pub(super) use native::spelled;
@@ -10,33 +11,16 @@ pub(crate) use native::{average, deviation, variance};
 
 use proto::FloatHistogram;
 
-use super::groups::Groups;
 use super::labels::with_label;
-use super::{ABSENT, LabelTable, Matrix, Row, RowLabels, Run, Scalar, Sink, is_present};
+use super::{ABSENT, Row, Run, Scalar, Sink, is_present};
 use crate::annotations::{Note, NoteSet};
 use crate::dictionary::NameId;
 use crate::error::QueryError;
 use crate::numbers::go_general;
 use crate::plan::Grid;
-use crate::syntax::{Expr, quote};
+use crate::syntax::Expr;
 use classic::Bucket;
-
-/// The series of one histogram, as indices in the matrix.
-#[derive(Default)]
-struct Histogram {
-    /// Series of buckets and their upper bounds, ascending.
-    classic: Vec<(usize, f64)>,
-    /// The series of native histograms.
-    native: Option<usize>,
-}
-
-/// Series by histogram.
-struct Histograms {
-    matrix: Matrix,
-    /// Labels without `le`; the metric's name is still there.
-    labels: LabelTable,
-    histograms: Vec<Histogram>,
-}
+use series::Histograms;
 
 /// What is computed of a histogram at a step.
 enum Estimate<'s> {
@@ -147,63 +131,6 @@ impl Run<'_> {
         })
     }
 
-    /// Collects the series of an expression and sorts them into histograms.
-    fn histograms(&mut self, arg: &Expr, grid: Grid) -> Result<Histograms, QueryError> {
-        let matrix = self.collect(arg, grid)?;
-        let le = self.names.intern_name("le");
-        let mut groups = Groups::default();
-        let (mut labels, mut histograms) = (LabelTable::default(), Vec::<Histogram>::new());
-        let mut place = |key: RowLabels, histograms: &mut Vec<Histogram>| {
-            let (group, new) = groups.number(key);
-            if new {
-                labels.push(groups.labels.get(group));
-                histograms.push(Histogram::default());
-            }
-            group
-        };
-        for index in 0..matrix.len() {
-            let (has_floats, has_histograms) = kinds(&matrix, index);
-            let row = matrix.labels(index);
-            if has_histograms {
-                let group = place(row.into(), &mut histograms);
-                histograms[group].native = Some(index);
-            }
-            if !has_floats {
-                continue;
-            }
-            let Some(bound) = self.bucket_bound(arg, row, le) else { continue };
-            let kept = row.iter().copied().filter(|pair| self.names.name_of(*pair) != le);
-            let group = place(kept.collect(), &mut histograms);
-            histograms[group].classic.push((index, bound));
-        }
-        for histogram in &mut histograms {
-            histogram.classic.sort_by(|a, b| a.1.total_cmp(&b.1));
-        }
-        Ok(Histograms { matrix, labels, histograms })
-    }
-
-    /// Upper bound of a bucket series; a warning if `le` is no number.
-    fn bucket_bound(&mut self, arg: &Expr, labels: &[u32], le: u32) -> Option<f64> {
-        let value = self.names.value_of(labels, le);
-        let bound = value.parse().ok().filter(|bound: &f64| !value.is_empty() && !bound.is_nan());
-        if bound.is_none() {
-            let name = self.shown_name(labels);
-            let value = quote(value.as_bytes());
-            let mut text =
-                format!("bucket label \"le\" is missing or has a malformed value of {value}");
-            if !name.is_empty() {
-                text.push_str(&format!(" for metric name {}", quote(name.as_bytes())));
-            }
-            self.notes.warn(&self.plan.query, arg.span.start, &text);
-        }
-        bound
-    }
-
-    /// The metric's name as annotations tell it: only if names are not dropped on the way.
-    fn shown_name(&self, labels: &[u32]) -> &str {
-        if self.plan.options.delayed_name_removal { self.metric_name(labels) } else { "" }
-    }
-
     /// Rows of an estimate of each histogram.
     fn estimates(
         &mut self,
@@ -222,8 +149,8 @@ impl Run<'_> {
             let mut notes = NoteSet::default();
             for (step, value) in values.iter_mut().enumerate() {
                 buckets.clear();
-                buckets.extend(buckets_at(&found.matrix, histogram, step));
-                let native = native_at(&found.matrix, histogram, step);
+                buckets.extend(found.buckets_at(histogram, step));
+                let native = found.native_at(histogram, step);
                 *value = match native {
                     Some(_) if !buckets.is_empty() => {
                         notes.add(Note::MixedClassicNative);
@@ -274,37 +201,6 @@ impl Estimate<'_> {
             }
         }
     }
-}
-
-/// Whether a series has floats, and whether it has histograms.
-fn kinds(matrix: &Matrix, index: usize) -> (bool, bool) {
-    let values = matrix.values(index).iter().enumerate().filter(|(_, v)| is_present(**v));
-    let histograms = matrix.histograms(index);
-    values.fold((false, false), |(floats, natives), (step, _)| {
-        let native = histograms.get(step).is_some();
-        (floats || !native, natives || native)
-    })
-}
-
-fn buckets_at<'m>(
-    matrix: &'m Matrix,
-    histogram: &'m Histogram,
-    step: usize,
-) -> impl Iterator<Item = Bucket> + 'm {
-    histogram.classic.iter().filter_map(move |(series, upper)| {
-        let count = matrix.at(*series, step);
-        let is_float = is_present(count) && matrix.histograms(*series).get(step).is_none();
-        is_float.then_some(Bucket { upper: *upper, count })
-    })
-}
-
-fn native_at<'m>(
-    matrix: &'m Matrix,
-    histogram: &Histogram,
-    step: usize,
-) -> Option<&'m FloatHistogram> {
-    let series = histogram.native.filter(|series| is_present(matrix.at(*series, step)))?;
-    matrix.histograms(series).get(step).map(std::sync::Arc::as_ref)
 }
 
 /// A number as the exposition format OpenMetrics writes it: never as an integer.
