@@ -8,6 +8,8 @@ mod damage;
 mod generator;
 #[path = "queries/random.rs"]
 mod random;
+#[path = "queries/store.rs"]
+mod store;
 #[path = "queries/tree.rs"]
 mod tree;
 
@@ -16,7 +18,6 @@ use std::time::Duration;
 
 use damage::damaged;
 use generator::{Generator, Language};
-use query::memory::MemoryStore;
 use query::syntax::{ParseError, parse, pretty};
 use query::{Engine, EngineOptions, QueryTimes};
 use random::Random;
@@ -82,14 +83,7 @@ fn check_place(text: &str, error: &ParseError) {
 
 #[test]
 fn no_damaged_query_confuses_the_engine() {
-    let mut store = MemoryStore::default();
-    for (name, value) in [("a", 1.0), ("up", f64::NAN), ("http_requests_total", f64::INFINITY)] {
-        for job in ["x", "y"] {
-            let samples: Vec<(i64, f64)> =
-                (0..20).map(|i| (i * 15_000, value * i as f64)).collect();
-            store.add(&[("__name__", name), ("job", job), ("le", "1")], &samples);
-        }
-    }
+    let store = store::store();
     let cancel = AtomicBool::new(false);
     let options = EngineOptions { samples_max: 10_000, ..EngineOptions::default() };
     let range = QueryTimes::Range { start_ms: 0, end_ms: 300_000, step_ms: 30_000 };

@@ -12,7 +12,8 @@ pub enum Language {
     Stable,
 }
 
-const NAMES: &[&str] = &["a", "up", "http_requests_total", "a:b:c", "sum", "offset", "by", "start"];
+const STORED_NAMES: &[&str] = &["a", "up", "http_requests_total"];
+const NAMES: &[&str] = &["a:b:c", "sum", "offset", "by", "start", "smoothed"];
 const LABELS: &[&str] = &["job", "le", "on", "bool", "group_left", "_x9", "and"];
 const STRINGS: &[&str] = &["\"\"", "'b'", "`c\\d`", "\"é\\n\\x41\\\"\"", "\".+\"", "\"a|b.*\""];
 const STABLE_STRINGS: &[&str] = &["\"\"", "'b'", "`c`", "\".+\"", "\"a|b.*\""];
@@ -21,8 +22,24 @@ const STABLE_NUMBERS: &[&str] = &["0", "1", "2.5", "1e3", "0x1F", ".5", "Inf", "
 const DURATIONS: &[&str] = &["5m", "1h30m", "1y", "90s", "1ms", "2w"];
 const MATHS: &[&str] =
     &["abs", "ceil", "ln", "sort", "timestamp", "scalar(a) + absent", "day_of_week"];
-const WINDOWS: &[&str] =
-    &["rate", "increase", "max_over_time", "deriv", "changes", "last_over_time"];
+const STATISTICS: &[&str] =
+    &["histogram_count", "histogram_sum", "histogram_avg", "histogram_stddev", "histogram_stdvar"];
+const WINDOWS: &[&str] = &[
+    "rate",
+    "increase",
+    "delta",
+    "irate",
+    "idelta",
+    "resets",
+    "changes",
+    "deriv",
+    "max_over_time",
+    "sum_over_time",
+    "avg_over_time",
+    "stddev_over_time",
+    "last_over_time",
+    "absent_over_time",
+];
 const FOLDS: &[&str] = &["sum", "avg", "count", "min", "MAX", "group", "stddev", "stdvar"];
 const ARITHMETIC: &[&str] = &["+", "-", "*", "/", "%", "^", "atan2"];
 const COMPARISONS: &[&str] = &["==", "!=", "<", "<=", ">", ">="];
@@ -96,7 +113,10 @@ impl Generator {
         if self.whole(4) {
             return format!("histogram_quantiles({vector}, \"q\", 0.5, {})", self.scalar(1));
         }
-        match self.random.below(5) {
+        match self.random.below(7) {
+            4 => format!("histogram_quantile({}, {vector})", self.scalar(1)),
+            5 => format!("histogram_fraction(0, {}, {vector})", self.scalar(1)),
+            6 => format!("{}({vector})", self.random.pick(STATISTICS)),
             0 => format!("label_replace({vector}, \"a\", '$1', `b`, \"(.*)\")"),
             1 => format!("clamp({vector}, {}, {})", self.scalar(1), self.scalar(1)),
             2 => format!("vector({})", self.scalar(depth)),
@@ -237,10 +257,13 @@ impl Generator {
         format!("{}{extension}{}", self.bare_selector(), self.shift())
     }
 
+    /// Most are of metrics that the store of the tests has.
     fn bare_selector(&mut self) -> String {
-        let names = if self.language == Language::Whole { NAMES } else { &NAMES[..4] };
-        let name = self.random.pick(names);
-        match self.random.below(4) {
+        let name = match self.random.below(3) {
+            0 if self.language == Language::Whole => self.random.pick(NAMES),
+            _ => self.random.pick(STORED_NAMES),
+        };
+        match self.random.below(8) {
             0 => format!("{name}{{{}}}", self.matchers()),
             1 => format!("{{__name__=\"{name}\", {}}}", self.matchers()),
             2 if self.language == Language::Whole => {
