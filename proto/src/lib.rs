@@ -3,7 +3,9 @@
 //!
 //! Everything that two crates or two nodes have to agree on lives here and nowhere else.
 
+pub mod histogram;
 pub mod ids;
+pub mod kahan;
 pub mod labels;
 pub mod maps;
 pub mod matcher;
@@ -13,6 +15,7 @@ pub mod sample;
 pub mod tenant;
 pub mod varint;
 
+pub use histogram::FloatHistogram;
 pub use ids::{ClusterId, Epoch, Life, NodeId, SeriesId};
 pub use labels::{Labels, LabelsBuilder, LabelsError};
 pub use maps::{FixedMap, FixedSet};

@@ -105,6 +105,12 @@ impl Interner {
         &self.pairs[pair as usize].1
     }
 
+    /// Value of the label of that name among these, or "".
+    pub(crate) fn value_of(&self, labels: &[PairId], name: NameId) -> &str {
+        let pair = labels.iter().find(|pair| self.name_of(**pair) == name);
+        pair.map_or("", |pair| self.value(*pair))
+    }
+
     /// Name and value of a pair.
     pub fn pair(&self, pair: PairId) -> (&str, &str) {
         let (name, value) = &self.pairs[pair as usize];

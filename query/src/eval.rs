@@ -9,12 +9,18 @@ mod accumulators;
 mod aggregate;
 mod binary;
 mod calls;
+mod count_values;
+mod extended;
+mod folded_histograms;
 mod groups;
-mod histogram;
+pub(crate) mod histogram;
+mod info;
 mod join;
 mod kernels;
 mod labels;
 mod matrix;
+mod mixed;
+mod names;
 mod ranges;
 mod row;
 mod scalars;
@@ -24,20 +30,21 @@ mod sets;
 mod sorting;
 mod windows;
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use smallvec::SmallVec;
 
-use crate::annotations::Annotations;
+use crate::annotations::{Annotations, NoteSet};
 use crate::dictionary::{Interner, NameId, PairId};
 use crate::error::QueryError;
-use crate::functions::{Kind, Window};
+use crate::histogram_column::HistogramColumn;
 use crate::plan::{Grid, Plan, QueryKind, too_many_samples};
 use crate::queryable::SeriesSet;
 use crate::result::{QueryResult, ResultValue};
-use crate::syntax::{BinaryOp, Expr, ExprKind, Type};
+use crate::syntax::{Expr, ExprKind, Type};
 pub(crate) use matrix::{LabelTable, Matrix};
-pub(crate) use row::{ABSENT, is_present};
+pub(crate) use row::{ABSENT, Value, ValueRef, is_present, put};
 pub(crate) use scalars::Scalar;
 
 /// Labels that name the metric, not the series: dropped by whatever makes a new metric.
@@ -54,8 +61,45 @@ pub(crate) struct Row<'r> {
     pub labels: &'r [PairId],
     /// Whether the metric's name is to be dropped at the end.
     pub drop_name: bool,
-    /// One a step; [`ABSENT`] where there is none.
+    /// One a step; [`ABSENT`] where there is none, 0 where it is a histogram.
     pub values: &'r mut [f64],
+    /// The values that are histograms.
+    pub histograms: HistogramColumn,
+}
+
+impl<'r> Row<'r> {
+    /// A row of floats.
+    pub(crate) fn floats(labels: &'r [PairId], drop_name: bool, values: &'r mut [f64]) -> Row<'r> {
+        Row { labels, drop_name, values, histograms: HistogramColumn::default() }
+    }
+
+    /// Whether there is no value at all.
+    pub(crate) fn is_absent(&self) -> bool {
+        !self.values.iter().any(|value| is_present(*value))
+    }
+
+    /// Whether some value is a float.
+    pub(crate) fn has_floats(&self) -> bool {
+        let mut present = self.values.iter().enumerate().filter(|(_, v)| is_present(**v));
+        present.any(|(step, _)| self.histograms.get(step).is_none())
+    }
+
+    /// Removes the histograms; whether there were any at present values.
+    pub(crate) fn remove_histograms(&mut self) -> bool {
+        if self.histograms.is_empty() {
+            return false;
+        }
+        let mut any = false;
+        let slots = self.values.iter_mut().enumerate();
+        for (step, value) in slots.filter(|(_, v)| is_present(**v)) {
+            if self.histograms.get(step).is_some() {
+                *value = ABSENT;
+                any = true;
+            }
+        }
+        self.histograms.clear();
+        any
+    }
 }
 
 /// Consumer of rows.
@@ -108,7 +152,7 @@ impl Run<'_> {
                 let scalar = self.scalar(expr, grid)?;
                 let mut matrix = Matrix::new(grid.count);
                 let mut values: Vec<f64> = (0..grid.count).map(|i| scalar.at(i)).collect();
-                matrix.push(Row { labels: &[], drop_name: false, values: &mut values });
+                matrix.push(Row::floats(&[], false, &mut values));
                 Ok(ResultValue::Matrix { grid, matrix })
             }
             (Type::Vector, kind) => {
@@ -155,7 +199,12 @@ impl Run<'_> {
         let mut values = vec![ABSENT; grid.count];
         self.stream(expr, Grid::instant(grid.start_ms), &mut |run, row| {
             values.fill(row.values[0]);
-            sink(run, Row { labels: row.labels, drop_name: row.drop_name, values: &mut values })
+            let mut histograms = HistogramColumn::default();
+            if let Some(histogram) = row.histograms.get(0) {
+                (0..grid.count).for_each(|step| histograms.set(step, Arc::clone(histogram)));
+            }
+            let (labels, drop_name) = (row.labels, row.drop_name);
+            sink(run, Row { labels, drop_name, values: &mut values, histograms })
         })
     }
 
@@ -167,49 +216,15 @@ impl Run<'_> {
     ) -> Result<(), QueryError> {
         match &expr.kind {
             ExprKind::Paren(inner) => self.stream(inner, grid, sink),
-            ExprKind::Selector(selector) => self.selector_rows(selector, grid, sink),
+            ExprKind::Selector(selector) => {
+                self.selector_rows(selector, (grid, expr.span.start), sink)
+            }
             ExprKind::Unary { negative: false, expr } => self.stream(expr, grid, sink),
-            ExprKind::Unary { negative: true, expr } => self.map(expr, grid, |v| -v, sink),
+            ExprKind::Unary { negative: true, expr } => self.negated(expr, grid, sink),
             ExprKind::Binary { .. } => self.binary_rows(expr, grid, sink),
             ExprKind::Aggregate { .. } => self.aggregate_rows(expr, grid, sink),
             ExprKind::Call { function, args } => self.call_rows(expr, function, args, grid, sink),
             _ => Err(QueryError::execution("the expression is no instant vector")),
-        }
-    }
-
-    /// Whether the rows of this node may have equal labels, so that they must be merged.
-    fn may_collide(&self, expr: &Expr) -> bool {
-        let drops_at_once = !self.plan.options.delayed_name_removal;
-        match &expr.kind {
-            ExprKind::Call { function, args } => match function.kind {
-                Kind::LabelReplace | Kind::LabelJoin => true,
-                Kind::Window(window) => {
-                    drops_at_once
-                        && !window.keeps_name()
-                        && !has_one_name(&args[window.range_argument()])
-                }
-                Kind::Math(_)
-                | Kind::Date(_)
-                | Kind::Clamp
-                | Kind::ClampMin
-                | Kind::ClampMax
-                | Kind::Round
-                | Kind::Timestamp => {
-                    drops_at_once && args.first().is_some_and(|arg| !has_one_name(arg))
-                }
-                Kind::HistogramQuantile | Kind::HistogramFraction => {
-                    drops_at_once && args.last().is_some_and(|arg| !has_one_name(arg))
-                }
-                _ => false,
-            },
-            ExprKind::Unary { negative: true, expr } => drops_at_once && !has_one_name(expr),
-            ExprKind::Binary { op: BinaryOp::Or, .. } => true,
-            ExprKind::Binary { lhs, rhs, .. } => {
-                let scalar = |side: &Expr| side.value_type() == Type::Scalar;
-                drops_at_once
-                    && ((scalar(lhs) && !has_one_name(rhs)) || (scalar(rhs) && !has_one_name(lhs)))
-            }
-            _ => false,
         }
     }
 
@@ -222,7 +237,7 @@ impl Run<'_> {
 
     /// Copies a row into a matrix, within the budget.
     pub(crate) fn keep(&mut self, matrix: &mut Matrix, row: Row<'_>) -> Result<(), QueryError> {
-        self.charge(row.values.len())?;
+        self.charge(row.values.len() + row.histograms.samples())?;
         matrix.push(row);
         Ok(())
     }
@@ -242,55 +257,10 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Merges rows of equal labels; an error where two have a value at one step.
-    pub(crate) fn merged(&mut self, matrix: Matrix) -> Result<Matrix, QueryError> {
-        matrix.merge_equal_labels().map_err(|_| QueryError::execution(SAME_LABELSET))
-    }
-
-    /// Drops the names that were marked, at the end of the query.
-    fn drop_names(&mut self, matrix: Matrix) -> Result<Matrix, QueryError> {
-        let mut out = Matrix::new(matrix.steps());
-        let mut matrix = matrix;
-        for index in 0..matrix.len() {
-            let row = matrix.row(index);
-            if !row.drop_name {
-                out.push(row);
-                continue;
-            }
-            let labels = self.without_metadata(row.labels);
-            out.push(Row { labels: &labels, drop_name: false, values: row.values });
-        }
-        self.merged(out)
-    }
-
-    /// Sends a row on whose metric is a new one: its name is dropped now or marked.
-    pub(crate) fn emit_renamed(
-        &mut self,
-        row: Row<'_>,
-        sink: &mut Sink<'_>,
-    ) -> Result<(), QueryError> {
-        if self.plan.options.delayed_name_removal {
-            return sink(self, Row { drop_name: true, ..row });
-        }
-        let labels = self.without_metadata(row.labels);
-        sink(self, Row { labels: &labels, drop_name: false, values: row.values })
-    }
-
-    /// Labels without name, type and unit of the metric.
-    pub(crate) fn without_metadata(&self, labels: &[PairId]) -> RowLabels {
-        let kept = labels.iter().copied();
-        kept.filter(|pair| !self.is_metadata(self.names.name_of(*pair))).collect()
-    }
-
-    /// Whether a label is about the metric and not the series.
-    pub(crate) fn is_metadata(&self, name: NameId) -> bool {
-        self.metadata.contains(&name)
-    }
-
-    /// The metric's name of a row, or "".
-    pub(crate) fn metric_name(&self, labels: &[PairId]) -> &str {
-        let name = labels.iter().find(|pair| self.names.name_of(**pair) == self.metadata[0]);
-        name.map_or("", |pair| self.names.value(*pair))
+    /// Adds notes about byte `at` of the query and the metric of a row.
+    pub(crate) fn add_notes(&mut self, at: usize, notes: NoteSet, labels: &[PairId]) {
+        let name = self.names.value_of(labels, self.metadata[0]);
+        self.notes.add_all(&self.plan.query, at, notes, name);
     }
 
     /// Fails once the caller has raised the flag.
@@ -321,29 +291,5 @@ impl Run<'_> {
     /// Counts samples that are no longer held.
     pub(crate) fn release(&mut self, matrix: &Matrix) {
         self.live = self.live.saturating_sub(matrix.samples());
-    }
-}
-
-/// Whether all series of an expression have one metric name, so that dropping it joins none.
-fn has_one_name(expr: &Expr) -> bool {
-    match &expr.kind {
-        ExprKind::Selector(selector) | ExprKind::Range { selector, .. } => {
-            selector.metric_name().is_some()
-        }
-        ExprKind::Paren(expr) | ExprKind::Unary { expr, .. } | ExprKind::Subquery { expr, .. } => {
-            has_one_name(expr)
-        }
-        ExprKind::Aggregate { labels, without, op, .. } => {
-            let kept = !without && labels.iter().any(|l| METADATA_LABELS.contains(&l.as_str()));
-            !kept && op.param_type() != Some(Type::Scalar)
-        }
-        ExprKind::Call { function, args } => match function.kind {
-            Kind::Window(Window::Quantile) => has_one_name(&args[1]),
-            Kind::Window(_) | Kind::Math(_) | Kind::Clamp | Kind::Round => {
-                args.first().is_some_and(has_one_name)
-            }
-            _ => false,
-        },
-        _ => false,
     }
 }

@@ -3,7 +3,11 @@
 mod dates;
 mod math;
 
+use proto::FloatHistogram;
+
+use crate::eval::histogram::{average, deviation, variance};
 use crate::syntax::Type;
+pub(crate) use dates::rfc3339;
 use dates::*;
 use math::*;
 
@@ -18,6 +22,8 @@ pub struct Function {
     pub(crate) arity: Arity,
     /// Type of its value.
     pub returns: Type,
+    /// Whether Prometheus has it behind a flag: it may change.
+    pub experimental: bool,
     pub(crate) kind: Kind,
 }
 
@@ -26,8 +32,8 @@ pub struct Function {
 pub(crate) enum Arity {
     /// Exactly all.
     Fixed,
-    /// The last one may be left out.
-    LastOptional,
+    /// The last one may be left out or repeated up to that many times.
+    LastUpTo(u8),
     /// The last one may be left out or repeated.
     LastRepeats,
 }
@@ -56,10 +62,19 @@ pub(crate) enum Kind {
     Scalar,
     Vector,
     Timestamp,
+    StartTimestamp,
     Absent,
     AbsentOverTime,
     HistogramQuantile,
+    HistogramQuantiles,
+    /// A native histogram to a number.
+    HistogramNumber {
+        number: fn(&FloatHistogram) -> f64,
+        /// Whether counts and sums are all it looks at.
+        statistics_only: bool,
+    },
     HistogramFraction,
+    Info,
     LabelReplace,
     LabelJoin,
     Sort {
@@ -68,8 +83,6 @@ pub(crate) enum Kind {
     SortByLabel {
         descending: bool,
     },
-    /// Part of the language, not of this engine yet.
-    Unsupported,
 }
 
 /// Functions of a window of samples.
@@ -116,11 +129,6 @@ impl Window {
 }
 
 impl Function {
-    /// Whether the engine can evaluate it.
-    pub fn is_supported(&self) -> bool {
-        !matches!(self.kind, Kind::Unsupported)
-    }
-
     /// Whether its value may differ from step to step although its arguments do not.
     pub(crate) fn depends_on_time(&self) -> bool {
         use Kind::*;
@@ -132,8 +140,17 @@ impl Function {
         let all = self.args.len();
         match self.arity {
             Arity::Fixed => (all, Some(all)),
-            Arity::LastOptional => (all - 1, Some(all)),
+            Arity::LastUpTo(times) => (all - 1, Some(all - 1 + usize::from(times))),
             Arity::LastRepeats => (all - 1, None),
+        }
+    }
+
+    /// Prometheus' number for how often the last argument may occur: 0 for once, -1 for any number.
+    pub(crate) fn variadic(&self) -> i32 {
+        match self.arity {
+            Arity::Fixed => 0,
+            Arity::LastUpTo(times) => i32::from(times),
+            Arity::LastRepeats => -1,
         }
     }
 
@@ -159,7 +176,11 @@ const fn function(
     returns: Type,
     kind: Kind,
 ) -> Function {
-    Function { name, args, arity: Arity::Fixed, returns, kind }
+    Function { name, args, arity: Arity::Fixed, returns, experimental: false, kind }
+}
+
+const fn experimental(function: Function) -> Function {
+    Function { experimental: true, ..function }
 }
 
 const fn with_arity(arity: Arity, function: Function) -> Function {
@@ -171,15 +192,24 @@ const fn math(name: &'static str, compute: fn(f64) -> f64) -> Function {
 }
 
 const fn date(name: &'static str, compute: fn(f64) -> f64) -> Function {
-    with_arity(Arity::LastOptional, function(name, &[V], V, Kind::Date(compute)))
+    with_arity(Arity::LastUpTo(1), function(name, &[V], V, Kind::Date(compute)))
 }
 
 const fn window(name: &'static str, kind: Window) -> Function {
     function(name, &[M], V, Kind::Window(kind))
 }
 
-const fn unsupported(name: &'static str) -> Function {
-    function(name, &[V], V, Kind::Unsupported)
+const fn sort_by_label(name: &'static str, descending: bool) -> Function {
+    let kind = Kind::SortByLabel { descending };
+    experimental(with_arity(Arity::LastRepeats, function(name, &[V, T], V, kind)))
+}
+
+const fn of_statistics(name: &'static str, number: fn(&FloatHistogram) -> f64) -> Function {
+    function(name, &[V], V, Kind::HistogramNumber { number, statistics_only: true })
+}
+
+const fn of_buckets(name: &'static str, number: fn(&FloatHistogram) -> f64) -> Function {
+    function(name, &[V], V, Kind::HistogramNumber { number, statistics_only: false })
 }
 
 /// All functions by name.
@@ -209,23 +239,31 @@ pub static FUNCTIONS: &[Function] = &[
     math("deg", f64::to_degrees),
     window("delta", Window::Delta),
     window("deriv", Window::Deriv),
-    function("double_exponential_smoothing", &[M, S, S], V, Kind::Window(Window::Smoothing)),
-    function("end", &[], S, Kind::QueryEnd),
+    experimental(function(
+        "double_exponential_smoothing",
+        &[M, S, S],
+        V,
+        Kind::Window(Window::Smoothing),
+    )),
+    experimental(function("end", &[], S, Kind::QueryEnd)),
     math("exp", f64::exp),
     window("first_over_time", Window::First),
     math("floor", f64::floor),
-    unsupported("histogram_avg"),
-    unsupported("histogram_count"),
+    of_statistics("histogram_avg", average),
+    of_statistics("histogram_count", |histogram| histogram.count),
     function("histogram_fraction", &[S, S, V], V, Kind::HistogramFraction),
     function("histogram_quantile", &[S, V], V, Kind::HistogramQuantile),
-    unsupported("histogram_quantiles"),
-    unsupported("histogram_stddev"),
-    unsupported("histogram_stdvar"),
-    unsupported("histogram_sum"),
+    experimental(with_arity(
+        Arity::LastUpTo(9),
+        function("histogram_quantiles", &[V, T, S, S], V, Kind::HistogramQuantiles),
+    )),
+    of_buckets("histogram_stddev", deviation),
+    of_buckets("histogram_stdvar", variance),
+    of_statistics("histogram_sum", |histogram| histogram.sum),
     date("hour", hour),
     window("idelta", Window::Idelta),
     window("increase", Window::Increase),
-    unsupported("info"),
+    experimental(with_arity(Arity::LastUpTo(1), function("info", &[V, V], V, Kind::Info))),
     window("irate", Window::Irate),
     with_arity(Arity::LastRepeats, function("label_join", &[V, T, T, T], V, Kind::LabelJoin)),
     function("label_replace", &[V, T, T, T, T], V, Kind::LabelReplace),
@@ -233,10 +271,10 @@ pub static FUNCTIONS: &[Function] = &[
     math("ln", f64::ln),
     math("log10", f64::log10),
     math("log2", f64::log2),
-    window("mad_over_time", Window::Mad),
-    function("max_of", &[S, S], S, Kind::MaxOf),
+    experimental(window("mad_over_time", Window::Mad)),
+    experimental(function("max_of", &[S, S], S, Kind::MaxOf)),
     window("max_over_time", Window::Max),
-    function("min_of", &[S, S], S, Kind::MinOf),
+    experimental(function("min_of", &[S, S], S, Kind::MinOf)),
     window("min_over_time", Window::Min),
     date("minute", minute),
     date("month", month),
@@ -245,39 +283,33 @@ pub static FUNCTIONS: &[Function] = &[
     window("present_over_time", Window::Present),
     function("quantile_over_time", &[S, M], V, Kind::Window(Window::Quantile)),
     math("rad", f64::to_radians),
-    function("range", &[], S, Kind::QueryRange),
+    experimental(function("range", &[], S, Kind::QueryRange)),
     window("rate", Window::Rate),
     window("resets", Window::Resets),
-    with_arity(Arity::LastOptional, function("round", &[V, S], V, Kind::Round)),
+    with_arity(Arity::LastUpTo(1), function("round", &[V, S], V, Kind::Round)),
     function("scalar", &[V], S, Kind::Scalar),
     math("sgn", sgn),
     math("sin", f64::sin),
     math("sinh", f64::sinh),
     function("sort", &[V], V, Kind::Sort { descending: false }),
-    with_arity(
-        Arity::LastRepeats,
-        function("sort_by_label", &[V, T], V, Kind::SortByLabel { descending: false }),
-    ),
-    with_arity(
-        Arity::LastRepeats,
-        function("sort_by_label_desc", &[V, T], V, Kind::SortByLabel { descending: true }),
-    ),
+    sort_by_label("sort_by_label", false),
+    sort_by_label("sort_by_label_desc", true),
     function("sort_desc", &[V], V, Kind::Sort { descending: true }),
     math("sqrt", f64::sqrt),
-    function("start", &[], S, Kind::QueryStart),
-    unsupported("start_timestamp"),
+    experimental(function("start", &[], S, Kind::QueryStart)),
+    experimental(function("start_timestamp", &[V], V, Kind::StartTimestamp)),
     window("stddev_over_time", Window::Stddev),
     window("stdvar_over_time", Window::Stdvar),
-    function("step", &[], S, Kind::QueryStep),
+    experimental(function("step", &[], S, Kind::QueryStep)),
     window("sum_over_time", Window::Sum),
     math("tan", f64::tan),
     math("tanh", f64::tanh),
     function("time", &[], S, Kind::Time),
     function("timestamp", &[V], V, Kind::Timestamp),
-    window("ts_of_first_over_time", Window::TimeOfFirst),
-    window("ts_of_last_over_time", Window::TimeOfLast),
-    window("ts_of_max_over_time", Window::TimeOfMax),
-    window("ts_of_min_over_time", Window::TimeOfMin),
+    experimental(window("ts_of_first_over_time", Window::TimeOfFirst)),
+    experimental(window("ts_of_last_over_time", Window::TimeOfLast)),
+    experimental(window("ts_of_max_over_time", Window::TimeOfMax)),
+    experimental(window("ts_of_min_over_time", Window::TimeOfMin)),
     function("vector", &[S], V, Kind::Vector),
     date("year", year),
 ];
@@ -289,6 +321,7 @@ mod tests {
     #[test]
     fn the_table_is_sorted_and_has_all_ninety_functions() {
         assert_eq!(FUNCTIONS.len(), 90);
+        assert_eq!(FUNCTIONS.iter().filter(|function| function.experimental).count(), 17);
         assert!(FUNCTIONS.windows(2).all(|two| two[0].name < two[1].name));
     }
 }

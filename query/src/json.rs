@@ -1,6 +1,10 @@
 //! Answers as the `data` object of Prometheus' HTTP API, written straight from the columns.
 
+mod histograms;
+
 use std::io::{self, Write};
+
+use histograms::write_histogram;
 
 use crate::numbers::{write_integer, write_plain, write_sample};
 use crate::result::{QueryResult, ResultType};
@@ -69,8 +73,14 @@ fn write_series(
         }
         write_labels(result, index, buffer);
         if result.result_type() == ResultType::Vector {
-            buffer.extend_from_slice(b",\"value\":");
-            result.visit_samples(index, |time, value| write_point(time, value, buffer));
+            result.visit_samples(index, |time, value| {
+                buffer.extend_from_slice(b",\"value\":");
+                write_point(time, value, buffer);
+            });
+            result.visit_histograms(index, |time, histogram| {
+                buffer.extend_from_slice(b",\"histogram\":");
+                write_histogram(time, histogram, buffer);
+            });
         } else {
             write_points(result, index, buffer);
         }
@@ -98,15 +108,26 @@ fn write_labels(result: &QueryResult, index: usize, out: &mut Vec<u8>) {
 }
 
 fn write_points(result: &QueryResult, index: usize, out: &mut Vec<u8>) {
-    out.extend_from_slice(b",\"values\":[");
     let mut first = true;
     result.visit_samples(index, |time, value| {
-        if !std::mem::replace(&mut first, false) {
-            out.push(b',');
-        }
+        let start: &[u8] = if first { b",\"values\":[" } else { b"," };
+        out.extend_from_slice(start);
+        first = false;
         write_point(time, value, out);
     });
-    out.push(b']');
+    if !first {
+        out.push(b']');
+    }
+    first = true;
+    result.visit_histograms(index, |time, histogram| {
+        let start: &[u8] = if first { b",\"histograms\":[" } else { b"," };
+        out.extend_from_slice(start);
+        first = false;
+        write_histogram(time, histogram, out);
+    });
+    if !first {
+        out.push(b']');
+    }
 }
 
 fn write_point(time_ms: i64, value: f64, out: &mut Vec<u8>) {

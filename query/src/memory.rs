@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use proto::{Labels, Matcher};
+use proto::{FloatHistogram, Labels, Matcher};
 
 use crate::dictionary::{Dictionary, PairId};
 use crate::queryable::{
@@ -28,15 +28,45 @@ impl MemoryStore {
 
     /// Adds one sample; one of the same time is replaced.
     pub fn push(&mut self, labels: &Labels, timestamp_ms: i64, value: f64) {
-        let columns = self.series.entry(labels.clone()).or_default();
-        let columns = Arc::make_mut(columns);
-        match columns.timestamps.binary_search(&timestamp_ms) {
-            Ok(at) => columns.values[at] = value,
-            Err(at) => {
-                columns.timestamps.insert(at, timestamp_ms);
-                columns.values.insert(at, value);
-            }
+        let (columns, at) = self.slot(labels, timestamp_ms);
+        columns.values[at] = value;
+        columns.histograms.unset(at);
+    }
+
+    /// Adds one native histogram; a sample of the same time is replaced.
+    pub fn push_histogram(
+        &mut self,
+        labels: &Labels,
+        timestamp_ms: i64,
+        histogram: Arc<FloatHistogram>,
+    ) {
+        let (columns, at) = self.slot(labels, timestamp_ms);
+        columns.values[at] = 0.0;
+        columns.histograms.set(at, histogram);
+    }
+
+    /// Says when the counter behind a sample, which is there or is made, began to count.
+    pub fn set_start(&mut self, labels: &Labels, timestamp_ms: i64, start_ms: i64) {
+        let (columns, at) = self.slot(labels, timestamp_ms);
+        if columns.start_timestamps.len() <= at {
+            columns.start_timestamps.resize(at + 1, 0);
         }
+        columns.start_timestamps[at] = start_ms;
+    }
+
+    /// The place of a sample, made if it is not there.
+    fn slot(&mut self, labels: &Labels, timestamp_ms: i64) -> (&mut Columns, usize) {
+        let columns = Arc::make_mut(self.series.entry(labels.clone()).or_default());
+        let at = columns.timestamps.binary_search(&timestamp_ms).unwrap_or_else(|at| {
+            columns.timestamps.insert(at, timestamp_ms);
+            columns.values.insert(at, 0.0);
+            columns.histograms.shift(at);
+            if at < columns.start_timestamps.len() {
+                columns.start_timestamps.insert(at, 0);
+            }
+            at
+        });
+        (columns, at)
     }
 
     /// Number of series.
@@ -105,13 +135,12 @@ impl SeriesBatch for MemoryBatch {
         let all = &self.columns[index];
         let from = all.timestamps.partition_point(|t| *t < start_ms);
         let to = all.timestamps.partition_point(|t| *t <= end_ms).max(from);
-        columns.timestamps.extend_from_slice(&all.timestamps[from..to]);
-        columns.values.extend_from_slice(&all.values[from..to]);
+        columns.append(all, from..to);
         Ok(())
     }
 
     fn bytes(&self) -> usize {
-        let columns = self.columns.iter().map(|columns| columns.len() * 16);
+        let columns = self.columns.iter().map(|c| c.len() * 16 + c.histograms.bytes());
         self.pairs.len() * size_of::<PairId>() + columns.sum::<usize>()
     }
 }

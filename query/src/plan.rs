@@ -1,69 +1,24 @@
 //! From a query to what must be selected, and over which times it is evaluated.
 
+mod grid;
+mod info;
+mod statistics;
+
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use proto::Matcher;
 
 use crate::error::QueryError;
 use crate::queryable::SelectRequest;
-use crate::syntax::{At, Expr, ExprKind, Selector, TimeShift, Type, parse, resolve};
+use crate::syntax::{At, Expr, ExprKind, Extension, Selector, TimeShift, parse, resolve};
+use grid::grid_of;
+pub(crate) use grid::too_many_samples;
+pub use grid::{Grid, QueryKind, QueryTimes};
+use statistics::of_statistics;
 
 /// Most different selectors of a query: each is a question to every holder.
 pub const SELECTORS_MAX: usize = 256;
-
-/// Times of evaluation: `start`, then every `step`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Grid {
-    /// First time, milliseconds since the Unix epoch.
-    pub start_ms: i64,
-    /// Distance of two times, milliseconds.
-    pub step_ms: i64,
-    /// Number of times, at least 1.
-    pub count: usize,
-}
-
-impl Grid {
-    /// One time only.
-    pub fn instant(at_ms: i64) -> Grid {
-        Grid { start_ms: at_ms, step_ms: 0, count: 1 }
-    }
-
-    /// Time of step `index`.
-    #[inline]
-    pub fn at(&self, index: usize) -> i64 {
-        self.start_ms.saturating_add(self.step_ms.saturating_mul(index as i64))
-    }
-
-    /// The last time.
-    pub fn end_ms(&self) -> i64 {
-        self.at(self.count - 1)
-    }
-}
-
-/// Which endpoint a query came to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum QueryKind {
-    /// Evaluated at one time.
-    Instant,
-    /// Evaluated over a range: the answer is a matrix.
-    Range,
-}
-
-/// When a query is evaluated.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum QueryTimes {
-    /// At one time, milliseconds since the Unix epoch.
-    Instant(i64),
-    /// From `start_ms` to `end_ms`, both inclusive, every `step_ms`.
-    Range {
-        /// First time.
-        start_ms: i64,
-        /// No time after this.
-        end_ms: i64,
-        /// At least 1.
-        step_ms: i64,
-    },
-}
 
 /// A query that was understood: what to select, and how to evaluate it.
 #[derive(Clone, Debug)]
@@ -78,6 +33,8 @@ pub struct Plan {
     requests: Vec<SelectRequest>,
     /// Selector id to index in `requests`.
     request_of: Vec<usize>,
+    /// Ids of selectors whose histograms need no buckets.
+    statistics_only: BTreeSet<usize>,
 }
 
 /// Settings of the engine.
@@ -110,9 +67,21 @@ impl Plan {
         let mut expr = parse(query)?;
         let (kind, grid, end_ms) = grid_of(times, &expr, &options)?;
         resolve(query, &mut expr, grid.step_ms, end_ms.saturating_sub(grid.start_ms))?;
+        info::complete(&mut expr);
         let (requests, request_of) = (Vec::new(), Vec::new());
         let query = Arc::from(query);
-        let mut plan = Plan { query, expr, kind, grid, end_ms, options, requests, request_of };
+        let statistics_only = of_statistics(&expr);
+        let mut plan = Plan {
+            query,
+            expr,
+            kind,
+            grid,
+            end_ms,
+            options,
+            requests,
+            request_of,
+            statistics_only,
+        };
         let mut found = Vec::new();
         plan.collect(&plan.expr, Times::of(grid), grid.step_ms, "", &mut found);
         for (id, request) in found {
@@ -144,6 +113,11 @@ impl Plan {
     /// Index of the request of a selector.
     pub(crate) fn request_of(&self, selector: &Selector) -> usize {
         self.request_of[selector.id]
+    }
+
+    /// Whether a selector's histograms need no buckets.
+    pub(crate) fn needs_statistics_only(&self, selector: &Selector) -> bool {
+        self.statistics_only.contains(&selector.id)
     }
 
     /// The time that a selector or subquery looks at when the step is at `time_ms`.
@@ -225,11 +199,15 @@ impl Plan {
         function: &'static str,
     ) -> (usize, SelectRequest) {
         let start = self.shifted(&selector.shift, times.start);
+        // Extended ranges see a sample on each side; instant selectors look back anyhow.
+        let reach = selector.extension.map_or(0, |_| self.options.lookback_ms);
+        let before = widths.0.saturating_add(if widths.1 > 0 { reach } else { 0 });
+        let after = if selector.extension == Some(Extension::Smoothed) { reach } else { 0 };
         let matchers: Vec<Matcher> = selector.matchers.clone();
         let request = SelectRequest {
             matchers,
-            start_ms: start.saturating_sub(widths.0).saturating_add(1),
-            end_ms: self.shifted(&selector.shift, times.end),
+            start_ms: start.saturating_sub(before).saturating_add(1),
+            end_ms: self.shifted(&selector.shift, times.end).saturating_add(after),
             step_ms,
             range_ms: widths.1,
             function,
@@ -252,49 +230,6 @@ impl Times {
     }
 }
 
-fn grid_of(
-    times: QueryTimes,
-    expr: &Expr,
-    options: &EngineOptions,
-) -> Result<(QueryKind, Grid, i64), QueryError> {
-    let (start_ms, end_ms, step_ms) = match times {
-        QueryTimes::Instant(at) => return Ok((QueryKind::Instant, Grid::instant(at), at)),
-        QueryTimes::Range { start_ms, end_ms, step_ms } => (start_ms, end_ms, step_ms),
-    };
-    if step_ms <= 0 {
-        return Err(QueryError::BadData(
-            "zero or negative query resolution step widths are not accepted. Try a positive \
-             integer"
-                .to_owned(),
-        ));
-    }
-    if end_ms < start_ms {
-        return Err(QueryError::BadData("end timestamp must not be before start time".to_owned()));
-    }
-    let found = expr.value_type();
-    if !matches!(found, Type::Scalar | Type::Vector) {
-        let message = format!(
-            "invalid expression type {:?} for range query, must be Scalar or instant Vector",
-            found.to_string()
-        );
-        return Err(QueryError::BadData(message));
-    }
-    let count = (end_ms.abs_diff(start_ms) / step_ms.unsigned_abs()).saturating_add(1);
-    let count = usize::try_from(count).unwrap_or(usize::MAX);
-    if count > options.samples_max {
-        return Err(too_many_samples(options.samples_max));
-    }
-    Ok((QueryKind::Range, Grid { start_ms, step_ms, count }, end_ms))
-}
-
-/// The error of a query that would hold more samples than allowed.
-pub(crate) fn too_many_samples(samples_max: usize) -> QueryError {
-    QueryError::Limit(format!(
-        "query processing would load too many samples into memory in query execution: more than \
-         {samples_max} (--query.max-samples)"
-    ))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -312,6 +247,9 @@ mod tests {
         assert_eq!(requests("sum(x offset 1m)"), [(640_001, 1_940_000, "sum")]);
         assert_eq!(requests("x @ 500"), [(200_001, 500_000, "")]);
         assert_eq!(requests("x @ end()"), [(1_700_001, 2_000_000, "")]);
+        assert_eq!(requests("rate(x[1m] anchored)"), [(640_001, 2_000_000, "rate")]);
+        assert_eq!(requests("rate(x[1m] smoothed)"), [(640_001, 2_300_000, "rate")]);
+        assert_eq!(requests("x smoothed"), [(700_001, 2_300_000, "")]);
     }
 
     #[test]

@@ -3,10 +3,13 @@
 //! Data crosses it in batches: up to [`BATCH_SERIES_MAX`] series at a time, labels as
 //! query-scoped pair ids, samples as columns that one call per series fills. No maps of strings.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
-use proto::Matcher;
+use proto::{FloatHistogram, Matcher};
 
 use crate::dictionary::{Dictionary, PairId};
+use crate::histogram_column::HistogramColumn;
 
 /// Most series in one [`SeriesBatch`].
 pub const BATCH_SERIES_MAX: usize = 1024;
@@ -92,13 +95,20 @@ pub trait SeriesBatch: Send + Sync {
     fn bytes(&self) -> usize;
 }
 
-/// Samples of one series as columns of equal length. Reused from series to series.
+/// Samples of one series as columns. Times and values have equal lengths; what only some series
+/// have, histograms and start timestamps, may be shorter: beyond the end there is none. Reused
+/// from series to series.
 #[derive(Default, Debug, Clone)]
 pub struct Columns {
     /// Milliseconds since the Unix epoch, strictly ascending.
     pub timestamps: Vec<i64>,
     /// Values; a slot that holds a native histogram is 0 here.
     pub values: Vec<f64>,
+    /// The native histograms.
+    pub histograms: HistogramColumn,
+    /// When the counter behind a sample began to count, milliseconds since the Unix epoch; 0 where
+    /// that is not known.
+    pub start_timestamps: Vec<i64>,
 }
 
 impl Columns {
@@ -106,6 +116,8 @@ impl Columns {
     pub fn clear(&mut self) {
         self.timestamps.clear();
         self.values.clear();
+        self.histograms.clear();
+        self.start_timestamps.clear();
     }
 
     /// Appends one float sample.
@@ -113,6 +125,36 @@ impl Columns {
     pub fn push(&mut self, timestamp_ms: i64, value: f64) {
         self.timestamps.push(timestamp_ms);
         self.values.push(value);
+    }
+
+    /// Appends one native histogram.
+    pub fn push_histogram(&mut self, timestamp_ms: i64, histogram: Arc<FloatHistogram>) {
+        self.histograms.set(self.values.len(), histogram);
+        self.push(timestamp_ms, 0.0);
+    }
+
+    /// When the counter behind sample `index` began to count, 0 if that is not known.
+    #[inline]
+    pub fn start_timestamp(&self, index: usize) -> i64 {
+        self.start_timestamps.get(index).copied().unwrap_or(0)
+    }
+
+    /// Appends the samples `range` of other columns.
+    pub fn append(&mut self, other: &Columns, range: std::ops::Range<usize>) {
+        let at = self.len();
+        self.timestamps.extend_from_slice(&other.timestamps[range.clone()]);
+        self.values.extend_from_slice(&other.values[range.clone()]);
+        self.histograms.append(at, &other.histograms, range.clone());
+        let end = range.end.min(other.start_timestamps.len());
+        if range.start < end {
+            self.start_timestamps.resize(at, 0);
+            self.start_timestamps.extend_from_slice(&other.start_timestamps[range.start..end]);
+        }
+    }
+
+    /// Number of samples, histograms counted by their weight.
+    pub(crate) fn samples(&self) -> usize {
+        self.len() + self.histograms.samples()
     }
 
     /// Number of samples.

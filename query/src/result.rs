@@ -1,5 +1,9 @@
 //! Answers: columnar, with label ids and the dictionary that resolves them.
 
+use std::sync::Arc;
+
+use proto::FloatHistogram;
+
 use crate::dictionary::{Interner, PairId};
 use crate::eval::{Matrix, is_present};
 use crate::plan::Grid;
@@ -74,12 +78,14 @@ impl ResultType {
 }
 
 /// One series of an answer, resolved.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct ResultSeries {
     /// Labels in order of their names.
     pub labels: Vec<(String, String)>,
-    /// Milliseconds since the Unix epoch, and value.
+    /// Milliseconds since the Unix epoch, and value, of the float samples.
     pub samples: Vec<(i64, f64)>,
+    /// Milliseconds since the Unix epoch, and value, of the native histograms.
+    pub histograms: Vec<(i64, Arc<FloatHistogram>)>,
 }
 
 impl QueryResult {
@@ -123,9 +129,10 @@ impl QueryResult {
         (0..self.series_len()).map(|index| {
             let labels = self.label_pairs(index);
             let labels = labels.map(|(n, v)| (n.to_owned(), v.to_owned())).collect();
-            let mut samples = Vec::new();
+            let (mut samples, mut histograms) = (Vec::new(), Vec::new());
             self.visit_samples(index, |t, v| samples.push((t, v)));
-            ResultSeries { labels, samples }
+            self.visit_histograms(index, |t, h| histograms.push((t, Arc::clone(h))));
+            ResultSeries { labels, samples, histograms }
         })
     }
 
@@ -141,18 +148,48 @@ impl QueryResult {
         labels.iter().map(|pair| self.names.pair(*pair))
     }
 
-    /// Calls `visit` with time and value of each sample of series `index`.
+    /// Calls `visit` with time and value of each float sample of series `index`.
     pub(crate) fn visit_samples(&self, index: usize, mut visit: impl FnMut(i64, f64)) {
+        self.visit(index, |time, value, histogram| {
+            if histogram.is_none() {
+                visit(time, value);
+            }
+        });
+    }
+
+    /// Calls `visit` with time and value of each native histogram of series `index`.
+    pub(crate) fn visit_histograms(
+        &self,
+        index: usize,
+        mut visit: impl FnMut(i64, &Arc<FloatHistogram>),
+    ) {
+        self.visit(index, |time, _, histogram| {
+            if let Some(histogram) = histogram {
+                visit(time, histogram);
+            }
+        });
+    }
+
+    /// Calls `visit` with time, float and histogram of each sample of series `index`.
+    #[inline]
+    fn visit(&self, index: usize, mut visit: impl FnMut(i64, f64, Option<&Arc<FloatHistogram>>)) {
         match &self.value {
-            ResultValue::Vector { time_ms, matrix } => visit(*time_ms, matrix.at(index, 0)),
+            ResultValue::Vector { time_ms, matrix } => {
+                visit(*time_ms, matrix.at(index, 0), matrix.histograms(index).get(0));
+            }
             ResultValue::Matrix { grid, matrix } => {
                 let values = matrix.values(index).iter().enumerate();
-                values.filter(|(_, v)| is_present(**v)).for_each(|(i, v)| visit(grid.at(i), *v));
+                let histograms = matrix.histograms(index);
+                values
+                    .filter(|(_, v)| is_present(**v))
+                    .for_each(|(i, v)| visit(grid.at(i), *v, histograms.get(i)));
             }
             ResultValue::Ranges { series } => {
                 let columns = &series[index].columns;
-                let samples = columns.timestamps.iter().zip(&columns.values);
-                samples.for_each(|(time, value)| visit(*time, *value));
+                let samples = columns.timestamps.iter().zip(&columns.values).enumerate();
+                samples.for_each(|(i, (time, value))| {
+                    visit(*time, *value, columns.histograms.get(i));
+                });
             }
             _ => {}
         }

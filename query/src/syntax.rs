@@ -1,26 +1,35 @@
 //! The PromQL language: lexer, parser, tree and type check. Positions are bytes of the query.
 
 pub mod ast;
+mod calls;
 mod check;
 mod duration_expr;
+mod duration_parser;
 mod durations;
+mod infix;
+mod json;
 mod lexer;
 mod literals;
+mod operators;
 mod parser;
 mod postfix;
+mod pretty;
+mod printer;
 mod selector;
 
 pub use ast::{
-    AggregateOp, At, BinaryOp, Cardinality, Expr, ExprKind, Matching, Selector, Span, TimeShift,
-    Type,
+    At, Cardinality, Expr, ExprKind, Extension, Matching, Selector, Span, TimeShift, Type,
 };
 pub(crate) use duration_expr::resolve;
 pub use duration_expr::{DurationExpr, DurationOp};
 pub use durations::parse_duration_ms;
+pub use json::tree_json;
 pub(crate) use literals::quote;
+pub use operators::{AggregateOp, BinaryOp};
 pub use parser::{NESTING_MAX, QUERY_BYTES_MAX, parse};
+pub use pretty::pretty;
 
-/// The query is no PromQL, or a part of PromQL that is not supported yet.
+/// The query is no PromQL.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ParseError {
     /// What is wrong, without the position.

@@ -16,7 +16,7 @@ pub fn read_copies(
 ) -> Result<(), ChunkError> {
     let base = columns.len();
     for chunk in chunks.iter().filter(|chunk| chunk.overlaps(start_ms, end_ms)) {
-        let Columns { timestamps, values } = columns;
+        let Columns { timestamps, values, .. } = columns;
         decode_chunk_into(chunk, start_ms, end_ms, timestamps, values)?;
     }
     if !columns.timestamps[base..].is_sorted_by(|a, b| a < b) {

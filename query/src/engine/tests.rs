@@ -96,7 +96,7 @@ fn the_limit_on_samples_is_named() {
     let error = block_on(run(&plan, &store(), &AtomicBool::new(false))).unwrap_err();
     assert!(error.to_string().contains("more than 5 (--query.max-samples)"), "{error}");
     let wide = QueryTimes::Instant(0);
-    let plan = Engine::default().prepare("max_over_time(vector(1)[1000y:1ms])", wide).unwrap();
+    let plan = Engine::default().prepare("max_over_time(vector(1)[200y:1ms])", wide).unwrap();
     let error = block_on(run(&plan, &store(), &AtomicBool::new(false))).unwrap_err();
     assert!(matches!(error, QueryError::Limit(_)), "{error}");
 }
@@ -133,6 +133,10 @@ fn extreme_times_do_not_overflow() {
             "year()",
             "timestamp(a_total)",
             "a_total @ -9223372036854.775",
+            "increase(a_total[5m] anchored)",
+            "increase(a_total[5m] smoothed)",
+            "a_total smoothed offset -100y",
+            "info(a_total)",
         ] {
             let result = answer(query, QueryTimes::Instant(at));
             assert!(result.is_ok(), "{query} at {at}: {:?}", result.err());
@@ -142,10 +146,30 @@ fn extreme_times_do_not_overflow() {
 
 #[test]
 fn the_deepest_query_runs_on_a_small_stack() {
-    let query = "abs(-(".repeat(45) + "a_total" + &"))".repeat(45);
-    let work = move || answer(&query, RANGE).map(|answer| answer.series_len());
-    let thread = std::thread::Builder::new().stack_size(2 << 20).spawn(work).unwrap();
-    assert_eq!(thread.join().unwrap().unwrap(), 2);
+    for (before, after, times) in [
+        ("abs(-(", "))", 45),
+        ("info(", ")", 140),
+        ("sum by (i) (", ")", 140),
+        ("topk(9, ", ")", 140),
+        ("sort(", ")", 140),
+        ("clamp(", ", 0, 1)", 140),
+        ("label_replace(", ", \"b\", \"\", \"b\", \"\")", 140),
+        ("histogram_quantile(0.5, ", ")", 140),
+        ("histogram_count(", ")", 140),
+        ("vector(scalar(", "))", 70),
+        ("absent(", ")", 140),
+        ("last_over_time(", "[1ms:1ms])", 70),
+        ("rate(", "[1ms:1ms])", 70),
+        ("(", " + a_total)", 70),
+        ("(", " or a_total)", 70),
+        ("(a_total unless ", ")", 70),
+    ] {
+        let query = before.repeat(times) + "a_total" + &after.repeat(times);
+        let work = move || answer(&query, RANGE).map(|answer| answer.series_len());
+        let thread = std::thread::Builder::new().stack_size(2 << 20).spawn(work).unwrap();
+        let found = thread.join().unwrap();
+        assert!(found.is_ok(), "{before}: {found:?}");
+    }
 }
 
 #[test]

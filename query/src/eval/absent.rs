@@ -50,7 +50,7 @@ impl Run<'_> {
             return Ok(());
         }
         let labels = self.labels_asked_for(arg);
-        sink(self, Row { labels: &labels, drop_name: false, values })
+        sink(self, Row::floats(&labels, false, values))
     }
 
     /// The labels that a selector demands by exactly one `=` matcher, without the metric's name.

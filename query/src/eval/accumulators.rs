@@ -1,8 +1,8 @@
 //! Dense accumulators `[group][step]` of the aggregations that fold value by value.
 
 use super::{ABSENT, is_present};
-use crate::kahan::Sum;
 use crate::syntax::AggregateOp;
+use proto::kahan::Sum;
 
 /// A mean that is the compensated sum by the count, until the sum overflows; from then on the
 /// mean itself is carried along.

@@ -2,8 +2,10 @@
 //! `selection`.
 
 use super::accumulators::Accumulators;
+use super::folded_histograms::FoldedHistograms;
 use super::groups::{Groups, Keying};
 use super::{ABSENT, Row, Run, Sink, is_present};
+use crate::annotations::NoteSet;
 use crate::error::QueryError;
 use crate::plan::Grid;
 use crate::syntax::{AggregateOp, Expr, ExprKind};
@@ -11,6 +13,8 @@ use crate::syntax::{AggregateOp, Expr, ExprKind};
 /// An aggregation's parts.
 pub(super) struct Aggregation<'e> {
     pub op: AggregateOp,
+    /// Where it stands in the query.
+    pub at: usize,
     pub expr: &'e Expr,
     pub param: Option<&'e Expr>,
     pub labels: &'e [String],
@@ -24,11 +28,12 @@ impl Run<'_> {
         grid: Grid,
         sink: &mut Sink<'_>,
     ) -> Result<(), QueryError> {
+        let at = expr.span.start;
         let ExprKind::Aggregate { op, expr, param, labels, without } = &expr.kind else {
             return Err(QueryError::execution("the expression is no aggregation"));
         };
         let aggregation =
-            Aggregation { op: *op, expr, param: param.as_deref(), labels, without: *without };
+            Aggregation { op: *op, at, expr, param: param.as_deref(), labels, without: *without };
         match Accumulators::new(*op) {
             Some(accumulators) => self.fold(aggregation, accumulators, grid, sink),
             None => self.select_rows(aggregation, grid, sink),
@@ -45,7 +50,8 @@ impl Run<'_> {
         let keying = Keying::grouping(self, aggregation.labels, aggregation.without);
         let mut groups = Groups::default();
         let mut drop_name: Vec<bool> = Vec::new();
-        self.stream(aggregation.expr, grid, &mut |run, row| {
+        let mut folded = FoldedHistograms::new(aggregation.op);
+        self.stream(aggregation.expr, grid, &mut |run, mut row| {
             let (group, new) = groups.number(keying.key(run, row.labels));
             if new {
                 run.charge(grid.count)?;
@@ -53,18 +59,27 @@ impl Run<'_> {
                 drop_name.push(false);
             }
             drop_name[group] |= row.drop_name;
+            if !row.histograms.is_empty() {
+                let mut notes = NoteSet::default();
+                run.charge(folded.take(&mut row, group, &mut notes))?;
+                run.add_notes(aggregation.expr.span.start, notes, row.labels);
+            }
             accumulators.add(group, row.values);
             Ok(())
         })?;
         let mut values = vec![ABSENT; grid.count];
         for (group, drop_name) in drop_name.iter().enumerate() {
             accumulators.finish(group, &mut values);
+            let mut notes = NoteSet::default();
+            let histograms = folded.finish(group, &mut values, &mut notes);
+            self.add_notes(aggregation.expr.span.start, notes, &[]);
             if values.iter().any(|v| is_present(*v)) {
                 let labels = groups.labels.get(group);
-                sink(self, Row { labels, drop_name: *drop_name, values: &mut values })?;
+                sink(self, Row { labels, drop_name: *drop_name, values: &mut values, histograms })?;
             }
         }
-        self.live = self.live.saturating_sub(groups.len() * grid.count);
+        let held = groups.len() * grid.count + folded.samples;
+        self.live = self.live.saturating_sub(held);
         Ok(())
     }
 }

@@ -1,6 +1,11 @@
 //! Binary operators: on two numbers, and on a vector and a scalar.
 
-use super::{ABSENT, Row, Run, Sink, is_present};
+mod kinds;
+
+use std::sync::Arc;
+
+use super::{ABSENT, Row, Run, Scalar, Sink, ValueRef, is_present, put};
+use crate::annotations::NoteSet;
 use crate::error::QueryError;
 use crate::plan::Grid;
 use crate::syntax::{BinaryOp, Expr, ExprKind, Type};
@@ -44,12 +49,14 @@ pub(crate) fn compare(op: BinaryOp, a: f64, b: f64) -> bool {
 pub(super) struct Operation {
     pub op: BinaryOp,
     pub returns_bool: bool,
+    /// Where it stands in the query.
+    pub at: usize,
 }
 
 impl Operation {
     /// Whether the result is a new metric, so that the name goes.
     pub(super) fn renames(self) -> bool {
-        self.returns_bool || !self.op.is_comparison()
+        self.returns_bool || self.op.makes_metric()
     }
 
     /// `kept` is what a comparison without `bool` lets through.
@@ -66,6 +73,32 @@ impl Operation {
     }
 }
 
+/// An operation of a vector and a scalar.
+struct WithScalar {
+    operation: Operation,
+    scalar: Scalar,
+    /// Whether the scalar is the left side.
+    scalar_first: bool,
+}
+
+impl WithScalar {
+    /// Applies the operation to floats and histograms.
+    fn apply_to_kinds(&self, row: &mut Row<'_>) -> NoteSet {
+        let mut notes = NoteSet::default();
+        for step in 0..row.values.len() {
+            if !is_present(row.values[step]) {
+                continue;
+            }
+            let of = ValueRef::at(row.values[step], &row.histograms, step);
+            let scalar = ValueRef::Float(self.scalar.at(step));
+            let (a, b) = if self.scalar_first { (scalar, of) } else { (of, scalar) };
+            let value = self.operation.apply_to_kinds(a, b, of, &mut notes);
+            put(value, step, row.values, &mut row.histograms);
+        }
+        notes
+    }
+}
+
 impl Run<'_> {
     /// Rows of a binary expression with at least one vector.
     pub(super) fn binary_rows(
@@ -74,20 +107,21 @@ impl Run<'_> {
         grid: Grid,
         sink: &mut Sink<'_>,
     ) -> Result<(), QueryError> {
+        let at = expr.span.start;
         let ExprKind::Binary { op, lhs, rhs, returns_bool, matching } = &expr.kind else {
             return Err(QueryError::execution("the expression is no binary operation"));
         };
-        let operation = Operation { op: *op, returns_bool: *returns_bool };
+        let operation = Operation { op: *op, returns_bool: *returns_bool, at };
         match (lhs.value_type(), rhs.value_type()) {
             (Type::Scalar, _) => {
                 let scalar = self.scalar(lhs, grid)?;
-                let apply = |step: usize, v: f64| operation.apply(scalar.at(step), v, v);
-                self.scalar_operation(rhs, operation, grid, apply, sink)
+                let with = WithScalar { operation, scalar, scalar_first: true };
+                self.scalar_operation(rhs, with, grid, sink)
             }
             (_, Type::Scalar) => {
                 let scalar = self.scalar(rhs, grid)?;
-                let apply = |step: usize, v: f64| operation.apply(v, scalar.at(step), v);
-                self.scalar_operation(lhs, operation, grid, apply, sink)
+                let with = WithScalar { operation, scalar, scalar_first: false };
+                self.scalar_operation(lhs, with, grid, sink)
             }
             _ if op.is_set() => self.set_rows(*op, lhs, rhs, matching, grid, sink),
             _ => self.join_rows(operation, lhs, rhs, matching, grid, sink),
@@ -97,28 +131,58 @@ impl Run<'_> {
     fn scalar_operation(
         &mut self,
         vector: &Expr,
-        operation: Operation,
+        with: WithScalar,
         grid: Grid,
-        apply: impl Fn(usize, f64) -> f64,
         sink: &mut Sink<'_>,
     ) -> Result<(), QueryError> {
-        self.stream(vector, grid, &mut |run, row| {
-            let mut any = false;
-            for (step, value) in row.values.iter_mut().enumerate() {
-                if is_present(*value) {
-                    *value = apply(step, *value);
-                    any |= is_present(*value);
-                }
+        let WithScalar { operation, scalar_first, .. } = with;
+        self.stream(vector, grid, &mut |run, mut row| {
+            if !row.histograms.is_empty() || operation.op.is_trim() {
+                let notes = with.apply_to_kinds(&mut row);
+                run.add_notes(operation.at, notes, &[]);
+            } else {
+                let scalar = &with.scalar;
+                let values = row.values.iter_mut().enumerate().filter(|(_, v)| is_present(**v));
+                values.for_each(|(step, value)| {
+                    let (a, b) = if scalar_first {
+                        (scalar.at(step), *value)
+                    } else {
+                        (*value, scalar.at(step))
+                    };
+                    *value = operation.apply(a, b, *value);
+                });
             }
-            match (any, operation.renames()) {
-                (false, _) => Ok(()),
-                (true, true) => run.emit_renamed(row, sink),
-                (true, false) => sink(run, row),
+            match (row.is_absent(), operation.renames()) {
+                (true, _) => Ok(()),
+                (false, true) => run.emit_renamed(row, sink),
+                (false, false) => sink(run, row),
             }
         })
     }
 
-    /// Rows of `f` of each value, under a new metric.
+    /// Rows with the sign of each value changed, under a new metric.
+    pub(super) fn negated(
+        &mut self,
+        expr: &Expr,
+        grid: Grid,
+        sink: &mut Sink<'_>,
+    ) -> Result<(), QueryError> {
+        self.stream(expr, grid, &mut |run, mut row: Row<'_>| {
+            let values = row.values.iter_mut().enumerate().filter(|(_, v)| is_present(**v));
+            for (step, value) in values {
+                match row.histograms.take(step) {
+                    None => *value = -*value,
+                    Some(mut histogram) => {
+                        Arc::make_mut(&mut histogram).scale(-1.0);
+                        row.histograms.set(step, histogram);
+                    }
+                }
+            }
+            run.emit_renamed(row, sink)
+        })
+    }
+
+    /// Rows of `f` of each float, under a new metric. Histograms are left out.
     pub(super) fn map(
         &mut self,
         expr: &Expr,
@@ -129,7 +193,7 @@ impl Run<'_> {
         self.map_steps(expr, grid, |_, value| f(value), sink)
     }
 
-    /// Rows of `f(step, value)` of each value, under a new metric.
+    /// Rows of `f(step, value)` of each float, under a new metric. Histograms are left out.
     pub(super) fn map_steps(
         &mut self,
         expr: &Expr,
@@ -137,7 +201,10 @@ impl Run<'_> {
         f: impl Fn(usize, f64) -> f64,
         sink: &mut Sink<'_>,
     ) -> Result<(), QueryError> {
-        self.stream(expr, grid, &mut |run, row: Row<'_>| {
+        self.stream(expr, grid, &mut |run, mut row: Row<'_>| {
+            if row.remove_histograms() && row.is_absent() {
+                return Ok(());
+            }
             let values = row.values.iter_mut().enumerate().filter(|(_, v)| is_present(**v));
             values.for_each(|(step, value)| *value = f(step, *value));
             run.emit_renamed(row, sink)

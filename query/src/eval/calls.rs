@@ -1,12 +1,16 @@
 //! Function calls that yield a vector.
 
+use super::extended;
 use super::kernels::{self, Call, Scratch};
-use super::{ABSENT, Row, Run, Scalar, Sink, is_present};
+use super::selectors::Pick;
+use super::{ABSENT, Row, Run, Scalar, Sink, is_present, mixed};
+use crate::annotations::NoteSet;
 use crate::error::QueryError;
 use crate::functions::{Function, Kind, Window};
+use crate::histogram_column::HistogramColumn;
 use crate::numbers::go_float;
 use crate::plan::Grid;
-use crate::syntax::{Expr, ExprKind};
+use crate::syntax::{Expr, ExprKind, quote};
 
 /// Suffixes of the names of counters.
 const COUNTER_SUFFIXES: [&str; 4] = ["_total", "_sum", "_count", "_bucket"];
@@ -20,6 +24,7 @@ impl Run<'_> {
         grid: Grid,
         sink: &mut Sink<'_>,
     ) -> Result<(), QueryError> {
+        extended::check_arguments(function, args)?;
         match function.kind {
             Kind::Math(f) => self.map(&args[0], grid, f, sink),
             Kind::Date(f) => self.date(args, grid, f, sink),
@@ -36,16 +41,22 @@ impl Run<'_> {
             Kind::Round => self.round(args, grid, sink),
             Kind::Vector => self.vector(&args[0], grid, sink),
             Kind::Timestamp => self.timestamp(&args[0], grid, sink),
+            Kind::StartTimestamp => self.start_timestamp(&args[0], grid, sink),
             Kind::Absent => self.absent(&args[0], grid, sink),
             Kind::AbsentOverTime => self.absent_over_time(&args[0], grid, sink),
             Kind::HistogramQuantile => self.histogram_quantile(args, grid, sink),
+            Kind::HistogramQuantiles => self.histogram_quantiles(args, grid, sink),
             Kind::HistogramFraction => self.histogram_fraction(args, grid, sink),
+            Kind::HistogramNumber { number, .. } => {
+                self.histogram_number(&args[0], number, grid, sink)
+            }
             Kind::LabelReplace => self.label_replace(args, grid, sink),
             Kind::LabelJoin => self.label_join(args, grid, sink),
             Kind::Sort { descending } => self.sorted(expr, &args[0], descending, grid, sink),
             Kind::SortByLabel { descending } => {
                 self.sorted_by_label(expr, args, descending, grid, sink)
             }
+            Kind::Info => self.info(args, grid, sink),
             _ => Err(QueryError::execution("the function yields no instant vector")),
         }
     }
@@ -69,12 +80,22 @@ impl Run<'_> {
         let mut scratch = Scratch::default();
         let mut values = vec![ABSENT; grid.count];
         self.range_rows(range, grid, &mut |run, row| {
-            kernels::compute(&call, row.columns, &mut scratch, &mut values);
+            let mut histograms = HistogramColumn::default();
+            if mixed::concerns(function, row.columns) {
+                let mut notes = NoteSet::default();
+                let (values, histograms) = (&mut values[..], &mut histograms);
+                let out = mixed::Output { values, histograms, notes: &mut notes };
+                mixed::compute(&call, row.columns, &mut scratch, out);
+                run.add_notes(args[0].span.start, notes, row.labels);
+            } else {
+                kernels::compute(&call, row.columns, &mut scratch, &mut values);
+            }
             if !values.iter().any(|v| is_present(*v)) {
                 return Ok(());
             }
-            run.annotate_window(&call, args, row.labels, &values);
-            let out = Row { labels: row.labels, drop_name: row.drop_name, values: &mut values };
+            let (labels, drop_name) = (row.labels, row.drop_name);
+            let out = Row { labels, drop_name, values: &mut values, histograms };
+            run.annotate_window(&call, args, &out);
             match function.keeps_name() {
                 true => sink(run, out),
                 false => run.emit_renamed(out, sink),
@@ -102,22 +123,23 @@ impl Run<'_> {
         Ok(params)
     }
 
-    fn annotate_window(&mut self, call: &Call, args: &[Expr], labels: &[u32], values: &[f64]) {
+    fn annotate_window(&mut self, call: &Call, args: &[Expr], row: &Row<'_>) {
         match call.function {
             Window::Quantile => {
-                let steps = values.iter().enumerate().filter(|(_, v)| is_present(**v));
+                let steps = row.values.iter().enumerate().filter(|(_, v)| is_present(**v));
                 let quantiles = steps.map(|(step, _)| call.params[0].at(step));
                 self.warn_bad_quantiles(args[0].span.start, quantiles);
             }
             Window::Rate | Window::Increase => {
-                let name = self.metric_name(labels);
+                let name = self.metric_name(row.labels);
                 let known = COUNTER_SUFFIXES.iter().any(|suffix| name.ends_with(suffix));
-                if name.is_empty() || known {
+                if name.is_empty() || known || !row.has_floats() {
                     return;
                 }
                 let text = format!(
                     "metric might not be a counter, name does not end in \
-                     _total/_sum/_count/_bucket: {name:?}"
+                     _total/_sum/_count/_bucket: {}",
+                    quote(name.as_bytes())
                 );
                 self.notes.info(&self.plan.query, args[0].span.start, &text);
             }
@@ -139,7 +161,7 @@ impl Run<'_> {
         self.check_row(grid)?;
         let mut values: Vec<f64> =
             (0..grid.count).map(|i| part(grid.at(i).div_euclid(1000) as f64)).collect();
-        sink(self, Row { labels: &[], drop_name: false, values: &mut values })
+        sink(self, Row::floats(&[], false, &mut values))
     }
 
     fn clamp(&mut self, args: &[Expr], grid: Grid, sink: &mut Sink<'_>) -> Result<(), QueryError> {
@@ -148,11 +170,11 @@ impl Run<'_> {
             let (least, most) = (least.at(step), most.at(step));
             if most < least { ABSENT } else { go_max(least, go_min(most, value)) }
         };
-        self.stream(&args[0], grid, &mut |run, row| {
+        self.stream(&args[0], grid, &mut |run, mut row| {
+            row.remove_histograms();
             let values = row.values.iter_mut().enumerate().filter(|(_, v)| is_present(**v));
             values.for_each(|(step, value)| *value = clamped(step, *value));
-            let any = row.values.iter().any(|v| is_present(*v));
-            if any { run.emit_renamed(row, sink) } else { Ok(()) }
+            if row.is_absent() { Ok(()) } else { run.emit_renamed(row, sink) }
         })
     }
 
@@ -173,18 +195,37 @@ impl Run<'_> {
         self.check_row(grid)?;
         let scalar = self.scalar(arg, grid)?;
         let mut values: Vec<f64> = (0..grid.count).map(|i| scalar.at(i)).collect();
-        sink(self, Row { labels: &[], drop_name: false, values: &mut values })
+        sink(self, Row::floats(&[], false, &mut values))
     }
 
     /// Time of the sample for a selector, else that of the step.
     fn timestamp(&mut self, arg: &Expr, grid: Grid, sink: &mut Sink<'_>) -> Result<(), QueryError> {
         let seconds = |ms: i64| ms as f64 / 1000.0;
         if let ExprKind::Selector(selector) = &arg.without_parens().kind {
-            return self.instant_rows(selector, grid, |t, _| t as f64 / 1000.0, &mut |run, row| {
+            let time: Pick = |columns, at| columns.timestamps[at] as f64 / 1000.0;
+            return self.instant_rows(selector, grid, Some(time), &mut |run, row| {
                 run.emit_renamed(row, sink)
             });
         }
-        self.map_steps(arg, grid, |step, _| seconds(grid.at(step)), sink)
+        self.stream(arg, grid, &mut |run, mut row| {
+            row.histograms.clear();
+            let values = row.values.iter_mut().enumerate().filter(|(_, v)| is_present(**v));
+            values.for_each(|(step, value)| *value = seconds(grid.at(step)));
+            run.emit_renamed(row, sink)
+        })
+    }
+
+    /// When the counters behind the samples of a selector began to count; other expressions have
+    /// no samples.
+    fn start_timestamp(
+        &mut self,
+        arg: &Expr,
+        grid: Grid,
+        sink: &mut Sink<'_>,
+    ) -> Result<(), QueryError> {
+        let ExprKind::Selector(selector) = &arg.without_parens().kind else { return Ok(()) };
+        let start: Pick = |columns, at| columns.start_timestamp(at) as f64 / 1000.0;
+        self.instant_rows(selector, grid, Some(start), &mut |run, row| run.emit_renamed(row, sink))
     }
 }
 

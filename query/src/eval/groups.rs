@@ -48,6 +48,11 @@ impl Keying {
         Keying::new(run, labels.chain(metric.iter().copied()), !matching.on)
     }
 
+    /// Keys of these labels only.
+    pub(crate) fn only(run: &mut Run<'_>, labels: &[&str]) -> Keying {
+        Keying::new(run, labels.iter().copied(), false)
+    }
+
     fn new<'l>(run: &mut Run<'_>, labels: impl Iterator<Item = &'l str>, without: bool) -> Keying {
         let mut names = NameSet::default();
         labels.for_each(|label| names.insert(run.names.intern_name(label)));

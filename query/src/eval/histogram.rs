@@ -1,32 +1,31 @@
-//! histogram_quantile and histogram_fraction of classic histograms: series with a label `le`.
+//! The functions of histograms: native ones, and classic ones, whose buckets are series with a
+//! label `le`.
 
-use super::groups::Groups;
-use super::{ABSENT, LabelTable, Matrix, Row, Run, Sink, is_present};
+mod classic;
+mod native;
+mod series;
+
+pub(crate) use classic::Raised;
+pub(super) use native::spelled;
+pub(crate) use native::{average, deviation, variance};
+
+use proto::FloatHistogram;
+
+use super::labels::with_label;
+use super::{ABSENT, Row, Run, Scalar, Sink, is_present};
+use crate::annotations::{Note, NoteSet};
+use crate::dictionary::NameId;
 use crate::error::QueryError;
+use crate::numbers::go_general;
 use crate::plan::Grid;
 use crate::syntax::Expr;
+use classic::Bucket;
+use series::Histograms;
 
-/// Relative difference below which a falling bucket count is taken for rounding.
-const SMALL_DIFFERENCE: f64 = 1e-12;
-
-/// One cumulative bucket.
-#[derive(Clone, Copy, Debug, PartialEq)]
-struct Bucket {
-    upper: f64,
-    count: f64,
-}
-
-/// A histogram's series: index in the matrix and upper bound, ascending by bound.
-struct Histogram {
-    series: Vec<(usize, f64)>,
-}
-
-/// Bucket series by histogram.
-struct Histograms {
-    matrix: Matrix,
-    /// Labels without `le`; the metric's name is still there.
-    labels: LabelTable,
-    histograms: Vec<Histogram>,
+/// What is computed of a histogram at a step.
+enum Estimate<'s> {
+    Quantile(&'s Scalar),
+    Fraction(&'s Scalar, &'s Scalar),
 }
 
 impl Run<'_> {
@@ -37,24 +36,64 @@ impl Run<'_> {
         sink: &mut Sink<'_>,
     ) -> Result<(), QueryError> {
         let q = self.scalar(&args[0], grid)?;
-        let found = self.histograms(&args[1], grid)?;
         self.warn_bad_quantiles(args[0].span.start, (0..grid.count).map(|step| q.at(step)));
-        let mut forced = false;
-        let result = self.per_histogram(&found, sink, &mut |step, buckets| {
-            let (value, fixed) = bucket_quantile(q.at(step), buckets);
-            forced |= fixed;
-            value
-        });
-        if forced {
-            let name = self.first_metric_name(&found);
-            let text = format!(
-                "input to histogram_quantile needed to be fixed for monotonicity (see \
-                 https://prometheus.io/docs/prometheus/latest/querying/functions/\
-                 #histogram_quantile) for metric name {name:?}"
-            );
-            self.notes.info(&self.plan.query, args[1].span.start, &text);
+        let found = self.histograms(&args[1], grid)?;
+        let rows = self.estimates(&args[1], grid, &found, Estimate::Quantile(&q), sink);
+        self.release(&found.matrix);
+        rows
+    }
+
+    /// Several quantiles, told apart by a label.
+    pub(super) fn histogram_quantiles(
+        &mut self,
+        args: &[Expr],
+        grid: Grid,
+        sink: &mut Sink<'_>,
+    ) -> Result<(), QueryError> {
+        let label = self.text(&args[1])?;
+        let label = self.names.intern_name(label);
+        let found = self.histograms(&args[0], grid)?;
+        for arg in &args[2..] {
+            let q = self.scalar(arg, grid)?;
+            self.warn_bad_quantiles(arg.span.start, (0..grid.count).map(|step| q.at(step)));
+            self.quantile_by_label(&args[0], grid, &found, (label, &q), sink)?;
         }
-        result
+        self.release(&found.matrix);
+        Ok(())
+    }
+
+    /// Rows of one quantile with a label that names it; one that changes from step to step has
+    /// rows for each of its values.
+    fn quantile_by_label(
+        &mut self,
+        arg: &Expr,
+        grid: Grid,
+        found: &Histograms,
+        (label, q): (NameId, &Scalar),
+        sink: &mut Sink<'_>,
+    ) -> Result<(), QueryError> {
+        let mut distinct: Vec<f64> = Vec::new();
+        for step in 0..grid.count {
+            let value = q.at(step);
+            if !distinct.iter().any(|seen| seen.to_bits() == value.to_bits()) {
+                distinct.push(value);
+            }
+        }
+        for value in distinct {
+            let pair = self.names.intern_value(label, &open_metrics_float(value));
+            let estimate = Estimate::Quantile(q);
+            self.estimates(arg, grid, found, estimate, &mut |run, row| {
+                let steps = row.values.iter_mut().enumerate();
+                let others = steps.filter(|(s, _)| q.at(*s).to_bits() != value.to_bits());
+                others.for_each(|(_, slot)| *slot = ABSENT);
+                if row.is_absent() {
+                    return Ok(());
+                }
+                let labels = with_label(run, row.labels, label, Some(pair));
+                sink(run, Row { labels: &labels, ..row })
+            })?;
+        }
+        Ok(())
     }
 
     pub(super) fn histogram_fraction(
@@ -65,211 +104,107 @@ impl Run<'_> {
     ) -> Result<(), QueryError> {
         let (lower, upper) = (self.scalar(&args[0], grid)?, self.scalar(&args[1], grid)?);
         let found = self.histograms(&args[2], grid)?;
-        self.per_histogram(&found, sink, &mut |step, buckets| {
-            bucket_fraction(lower.at(step), upper.at(step), buckets)
+        let estimate = Estimate::Fraction(&lower, &upper);
+        let rows = self.estimates(&args[2], grid, &found, estimate, sink);
+        self.release(&found.matrix);
+        rows
+    }
+
+    /// Rows of a number of each native histogram.
+    pub(super) fn histogram_number(
+        &mut self,
+        arg: &Expr,
+        number: fn(&FloatHistogram) -> f64,
+        grid: Grid,
+        sink: &mut Sink<'_>,
+    ) -> Result<(), QueryError> {
+        self.stream(arg, grid, &mut |run, mut row| {
+            if row.histograms.is_empty() {
+                return Ok(());
+            }
+            let histograms = std::mem::take(&mut row.histograms);
+            let steps = row.values.iter_mut().enumerate().filter(|(_, v)| is_present(**v));
+            for (step, value) in steps {
+                *value = histograms.get(step).map_or(ABSENT, |histogram| number(histogram));
+            }
+            if row.is_absent() { Ok(()) } else { run.emit_renamed(row, sink) }
         })
     }
 
-    fn first_metric_name(&self, found: &Histograms) -> String {
-        let labels = if found.matrix.len() > 0 { found.matrix.labels(0) } else { &[] };
-        self.metric_name(labels).to_owned()
-    }
-
-    /// Collects the series of an expression and sorts them into histograms.
-    fn histograms(&mut self, arg: &Expr, grid: Grid) -> Result<Histograms, QueryError> {
-        let matrix = self.collect(arg, grid)?;
-        let le = self.names.intern_name("le");
-        let mut groups = Groups::default();
-        let (mut labels, mut histograms) = (LabelTable::default(), Vec::<Histogram>::new());
-        for index in 0..matrix.len() {
-            let row = matrix.labels(index);
-            let Some(bound) = self.bucket_bound(arg, row, le) else { continue };
-            let kept: super::RowLabels =
-                row.iter().copied().filter(|pair| self.names.name_of(*pair) != le).collect();
-            let (group, new) = groups.number(kept);
-            if new {
-                labels.push(groups.labels.get(group));
-                histograms.push(Histogram { series: Vec::new() });
-            }
-            histograms[group].series.push((index, bound));
-        }
-        for histogram in &mut histograms {
-            histogram.series.sort_by(|a, b| a.1.total_cmp(&b.1));
-        }
-        Ok(Histograms { matrix, labels, histograms })
-    }
-
-    /// Upper bound of a bucket series; a warning if `le` is no number.
-    fn bucket_bound(&mut self, arg: &Expr, labels: &[u32], le: u32) -> Option<f64> {
-        let pair = labels.iter().find(|pair| self.names.name_of(**pair) == le);
-        let value = pair.map_or("", |pair| self.names.value(*pair));
-        let bound = value.parse().ok().filter(|bound: &f64| !value.is_empty() && !bound.is_nan());
-        if bound.is_none() {
-            let name = self.metric_name(labels);
-            let text = format!(
-                "bucket label \"le\" is missing or has a malformed value of {value:?} for metric \
-                 name {name:?}"
-            );
-            self.notes.warn(&self.plan.query, arg.span.start, &text);
-        }
-        bound
-    }
-
-    fn per_histogram(
+    /// Rows of an estimate of each histogram.
+    fn estimates(
         &mut self,
+        arg: &Expr,
+        grid: Grid,
         found: &Histograms,
+        estimate: Estimate<'_>,
         sink: &mut Sink<'_>,
-        compute: &mut dyn FnMut(usize, &mut Vec<Bucket>) -> f64,
     ) -> Result<(), QueryError> {
-        let mut values = vec![ABSENT; found.matrix.steps()];
+        let mut values = vec![ABSENT; grid.count];
         let mut buckets = Vec::new();
         for (index, histogram) in found.histograms.iter().enumerate() {
             self.check_cancel()?;
+            let labels = found.labels.get(index);
+            let name = self.shown_name(labels).to_owned();
+            let mut notes = NoteSet::default();
             for (step, value) in values.iter_mut().enumerate() {
                 buckets.clear();
-                let series = histogram.series.iter();
-                let at = series.map(|(s, upper)| (*upper, found.matrix.at(*s, step)));
-                let present = at.filter(|(_, count)| is_present(*count));
-                buckets.extend(present.map(|(upper, count)| Bucket { upper, count }));
-                *value = if buckets.is_empty() { ABSENT } else { compute(step, &mut buckets) };
+                buckets.extend(found.buckets_at(histogram, step));
+                let native = found.native_at(histogram, step);
+                *value = match native {
+                    Some(_) if !buckets.is_empty() => {
+                        notes.add(Note::MixedClassicNative);
+                        ABSENT
+                    }
+                    Some(native) => estimate.native(step, native, &mut notes),
+                    None if buckets.is_empty() => ABSENT,
+                    None => {
+                        let (value, raised) = estimate.classic(step, &mut buckets);
+                        if let Some(raised) = raised {
+                            let time = grid.at(step);
+                            self.notes.raised(
+                                &self.plan.query,
+                                arg.span.start,
+                                &name,
+                                time,
+                                raised,
+                            );
+                        }
+                        value
+                    }
+                };
             }
+            self.notes.add_all(&self.plan.query, arg.span.start, notes, &name);
             if values.iter().any(|v| is_present(*v)) {
-                let labels = found.labels.get(index);
-                let row = Row { labels, drop_name: true, values: &mut values };
-                self.emit_renamed(row, sink)?;
+                self.emit_renamed(Row::floats(labels, true, &mut values), sink)?;
             }
         }
-        self.release(&found.matrix);
         Ok(())
     }
 }
 
-/// The `q`-quantile of cumulative buckets, ascending by bound, interpolated within the bucket;
-/// and whether counts that fell had to be raised.
-fn bucket_quantile(q: f64, buckets: &mut Vec<Bucket>) -> (f64, bool) {
-    let highest = buckets.last().map_or(0.0, |bucket| bucket.upper);
-    match q {
-        _ if q.is_nan() => return (f64::NAN, false),
-        _ if q < 0.0 => return (f64::NEG_INFINITY, false),
-        _ if q > 1.0 => return (f64::INFINITY, false),
-        _ if highest != f64::INFINITY => return (f64::NAN, false),
-        _ => {}
-    }
-    merge_equal_bounds(buckets);
-    let forced = make_monotonic(buckets);
-    let observations = buckets[buckets.len() - 1].count;
-    if buckets.len() < 2 || observations == 0.0 || observations.is_nan() {
-        return (f64::NAN, forced);
-    }
-    (interpolate(q * observations, buckets), forced)
-}
-
-fn interpolate(rank: f64, buckets: &[Bucket]) -> f64 {
-    let last = buckets.len() - 1;
-    let at = buckets[..last].partition_point(|bucket| bucket.count < rank);
-    if at == last {
-        return buckets[last - 1].upper;
-    }
-    let end = buckets[at].upper;
-    if at == 0 && end <= 0.0 {
-        return end;
-    }
-    let (start, below) = match at {
-        0 => (0.0, 0.0),
-        _ => (buckets[at - 1].upper, buckets[at - 1].count),
-    };
-    start + (end - start) * ((rank - below) / (buckets[at].count - below))
-}
-
-/// Share of the observations between two values.
-fn bucket_fraction(lower: f64, upper: f64, buckets: &mut Vec<Bucket>) -> f64 {
-    merge_equal_bounds(buckets);
-    let last = buckets[buckets.len() - 1];
-    if last.upper != f64::INFINITY || last.count == 0.0 || lower.is_nan() || upper.is_nan() {
-        return f64::NAN;
-    }
-    if last.count.is_nan() {
-        return f64::NAN;
-    }
-    if lower >= upper {
-        return 0.0;
-    }
-    (rank_of(upper, buckets) - rank_of(lower, buckets)) / last.count
-}
-
-/// How many observations lie below a value. A bucket without a lower bound counts as a whole.
-fn rank_of(value: f64, buckets: &[Bucket]) -> f64 {
-    let first = if buckets[0].upper > 0.0 { 0.0 } else { f64::NEG_INFINITY };
-    let (mut start, mut below) = (first, 0.0);
-    for bucket in buckets {
-        if start >= value {
-            return below;
-        }
-        if bucket.upper > value {
-            if start.is_infinite() {
-                return bucket.count;
+impl Estimate<'_> {
+    fn classic(&self, step: usize, buckets: &mut Vec<Bucket>) -> (f64, Option<Raised>) {
+        match self {
+            Estimate::Quantile(q) => classic::quantile(q.at(step), buckets),
+            Estimate::Fraction(lower, upper) => {
+                (classic::fraction(lower.at(step), upper.at(step), buckets), None)
             }
-            if bucket.upper.is_infinite() {
-                return below;
+        }
+    }
+
+    fn native(&self, step: usize, histogram: &FloatHistogram, notes: &mut NoteSet) -> f64 {
+        match self {
+            Estimate::Quantile(q) => native::quantile(q.at(step), histogram, notes),
+            Estimate::Fraction(lower, upper) => {
+                native::fraction(lower.at(step), upper.at(step), histogram, notes)
             }
-            let share = (value - start) / (bucket.upper - start);
-            return below + (bucket.count - below) * share;
-        }
-        (start, below) = (bucket.upper, bucket.count);
-    }
-    below
-}
-
-/// Adds up buckets of the same bound, which different spellings of `le` make.
-fn merge_equal_bounds(buckets: &mut Vec<Bucket>) {
-    buckets.dedup_by(|next, kept| {
-        let same = next.upper == kept.upper;
-        if same {
-            kept.count += next.count;
-        }
-        same
-    });
-}
-
-/// Raises counts that fall; true if one fell by more than rounding explains.
-fn make_monotonic(buckets: &mut [Bucket]) -> bool {
-    let mut forced = false;
-    for index in 1..buckets.len() {
-        let (before, count) = (buckets[index - 1].count, buckets[index].count);
-        let near = (before - count).abs() < SMALL_DIFFERENCE * (before.abs() + count.abs());
-        if before != count && (near || count < before) {
-            forced |= !near;
-            buckets[index].count = before;
         }
     }
-    forced
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn buckets(of: &[(f64, f64)]) -> Vec<Bucket> {
-        of.iter().map(|(upper, count)| Bucket { upper: *upper, count: *count }).collect()
-    }
-
-    #[test]
-    fn quantiles_interpolate_within_the_bucket() {
-        let inf = f64::INFINITY;
-        let of = [(0.0, 0.0), (2.0, 1.0), (4.0, 2.0), (6.0, 3.0), (inf, 3.0)];
-        assert_eq!(bucket_quantile(0.5, &mut buckets(&of)), (3.0, false));
-        assert_eq!(bucket_quantile(1.0, &mut buckets(&of)), (6.0, false));
-        assert!(bucket_quantile(0.5, &mut buckets(&of[..4])).0.is_nan());
-        let falling = [(1.0, 3.0), (2.0, 1.0), (inf, 4.0)];
-        assert!(bucket_quantile(0.9, &mut buckets(&falling)).1);
-    }
-
-    #[test]
-    fn fractions_do_not_interpolate_open_buckets() {
-        let inf = f64::INFINITY;
-        let of = [(-3.0, 10.0), (-2.0, 12.0), (-1.0, 15.0), (inf, 100.0)];
-        assert_eq!(bucket_fraction(-4.0, -2.0, &mut buckets(&of)), 0.02);
-        assert_eq!(bucket_fraction(-inf, -1.5, &mut buckets(&of)), 0.135);
-        assert_eq!(bucket_fraction(-inf, inf, &mut buckets(&of)), 1.0);
-    }
+/// A number as the exposition format OpenMetrics writes it: never as an integer.
+fn open_metrics_float(value: f64) -> String {
+    let text = go_general(value);
+    if !value.is_finite() || text.contains(['.', 'e']) { text } else { format!("{text}.0") }
 }

@@ -3,9 +3,11 @@
 use super::binary::Operation;
 use super::groups::{Groups, Keying};
 use super::labels::with_label;
-use super::{ABSENT, Matrix, Row, RowLabels, Run, Sink, is_present};
+use super::{ABSENT, Matrix, Row, RowLabels, Run, Sink, ValueRef, is_present, put};
+use crate::annotations::NoteSet;
 use crate::dictionary::{NameId, PairId};
 use crate::error::QueryError;
+use crate::histogram_column::HistogramColumn;
 use crate::plan::Grid;
 use crate::syntax::{Cardinality, Expr, Matching};
 
@@ -139,7 +141,8 @@ impl Run<'_> {
     ) -> Result<(), QueryError> {
         let values = |step: usize| (join.many.at(many, step), join.one.at(one, step));
         let labels = (join.many.labels(many), join.one.labels(one));
-        self.join_values(join, labels, values, out)
+        let histograms = (join.many.histograms(many), join.one.histograms(one));
+        self.join_values(join, labels, values, histograms, out)
     }
 
     /// `fill`, `fill_left` and `fill_right`: a value for the partner that a group lacks.
@@ -150,12 +153,14 @@ impl Run<'_> {
         (many, ones): (&[usize], &[usize]),
         out: &mut Matrix,
     ) -> Result<(), QueryError> {
+        let none = HistogramColumn::default();
         if let Some(fill) = join.one_fill {
             let taken = steps_present(&join.one, ones);
             let partner = |step: usize| if taken[step] { ABSENT } else { fill };
             for many in many {
                 let values = |step: usize| (join.many.at(*many, step), partner(step));
-                self.join_values(join, (join.many.labels(*many), &[]), values, out)?;
+                let (labels, histograms) = (join.many.labels(*many), join.many.histograms(*many));
+                self.join_values(join, (labels, &[]), values, (histograms, &none), out)?;
             }
         }
         if let Some(fill) = join.many_fill {
@@ -163,7 +168,8 @@ impl Run<'_> {
             let partner = |step: usize| if taken[step] { ABSENT } else { fill };
             for one in ones {
                 let values = |step: usize| (partner(step), join.one.at(*one, step));
-                self.join_values(join, (key, join.one.labels(*one)), values, out)?;
+                let (labels, histograms) = (join.one.labels(*one), join.one.histograms(*one));
+                self.join_values(join, (key, labels), values, (&none, histograms), out)?;
             }
         }
         Ok(())
@@ -175,34 +181,43 @@ impl Run<'_> {
         join: &Join<'_>,
         (many, one): (&[PairId], &[PairId]),
         values_at: impl Fn(usize) -> (f64, f64),
+        histograms: (&HistogramColumn, &HistogramColumn),
         out: &mut Matrix,
     ) -> Result<(), QueryError> {
         let swapped = join.matching.cardinality == Cardinality::OneToMany;
+        let (left, right) = if swapped { (histograms.1, histograms.0) } else { histograms };
+        let of_floats = left.is_empty() && right.is_empty() && !join.operation.op.is_trim();
         let mut values = vec![ABSENT; out.steps()];
-        let mut any = false;
-        for (step, slot) in values.iter_mut().enumerate() {
+        let (mut histograms, mut notes) = (HistogramColumn::default(), NoteSet::default());
+        for step in 0..values.len() {
             let (m, o) = values_at(step);
-            if is_present(m) && is_present(o) {
-                let (a, b) = if swapped { (o, m) } else { (m, o) };
-                // A filter lets the left side's value through, whichever side is many.
-                *slot = join.operation.apply(a, b, a);
-                any |= is_present(*slot);
+            if !is_present(m) || !is_present(o) {
+                continue;
             }
+            // A filter lets the left side's value through, whichever side is many.
+            let (a, b) = if swapped { (o, m) } else { (m, o) };
+            if of_floats {
+                values[step] = join.operation.apply(a, b, a);
+                continue;
+            }
+            let (a, b) = (ValueRef::at(a, left, step), ValueRef::at(b, right, step));
+            let value = join.operation.apply_to_kinds(a, b, a, &mut notes);
+            put(value, step, &mut values, &mut histograms);
         }
-        if !any {
+        self.add_notes(join.operation.at, notes, &[]);
+        if !values.iter().any(|v| is_present(*v)) {
             return Ok(());
         }
         let labels = self.joined_labels(join, many, one);
         let delayed = self.plan.options.delayed_name_removal;
         let drop_name = delayed && join.operation.returns_bool;
-        self.keep(out, Row { labels: &labels, drop_name, values: &mut values })
+        self.keep(out, Row { labels: &labels, drop_name, values: &mut values, histograms })
     }
 
     /// Labels of the result of two series.
     fn joined_labels(&self, join: &Join<'_>, many: &[PairId], one: &[PairId]) -> RowLabels {
         let delayed = self.plan.options.delayed_name_removal;
-        let renames =
-            !join.operation.op.is_comparison() || (join.operation.returns_bool && !delayed);
+        let renames = join.operation.op.makes_metric() || (join.operation.returns_bool && !delayed);
         let mut labels: RowLabels = if renames { self.without_metadata(many) } else { many.into() };
         if join.matching.cardinality == Cardinality::OneToOne {
             labels.retain(|pair| self.stays(*pair, join));

@@ -3,11 +3,14 @@
 //! Each goes over the whole range once, with two pointers; what can be had from prefix sums costs
 //! the same whatever the width of the window.
 
+mod extended;
 mod over_time;
 mod rate;
 mod regression;
 
+pub(crate) use extended::{ends, increase_of, interpolated};
 pub(crate) use over_time::quantile;
+pub(crate) use rate::Extent;
 
 use super::windows::Windows;
 use super::{ABSENT, Scalar};
@@ -41,6 +44,9 @@ pub(crate) fn compute(call: &Call, columns: &Columns, scratch: &mut Scratch, out
     use Window::*;
     out.fill(ABSENT);
     match call.function {
+        Rate | Increase | Delta if let Some(reach) = call.windows.reach => {
+            extended::increase(call, reach, columns, out);
+        }
         Rate | Increase | Delta => rate::extrapolated(call, columns, &mut scratch.sums, out),
         Irate | Idelta => rate::last_two(call, columns, out),
         Resets | Changes => rate::transitions(call, columns, &mut scratch.sums, out),

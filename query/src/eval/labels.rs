@@ -72,7 +72,7 @@ impl Run<'_> {
             let Some(pair) = change else { return sink(run, row) };
             let labels = with_label(run, row.labels, target, pair);
             let drop_name = row.drop_name && !names_metric;
-            sink(run, Row { labels: &labels, drop_name, values: row.values })
+            sink(run, Row { labels: &labels, drop_name, ..row })
         })
     }
 
@@ -127,7 +127,7 @@ impl Run<'_> {
             let pair = (!text.is_empty()).then(|| run.names.intern_value(target, &text));
             let labels = with_label(run, row.labels, target, pair);
             let drop_name = row.drop_name && !names_metric;
-            sink(run, Row { labels: &labels, drop_name, values: row.values })
+            sink(run, Row { labels: &labels, drop_name, ..row })
         })
     }
 }

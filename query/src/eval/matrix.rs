@@ -4,6 +4,7 @@ use proto::FixedMap;
 
 use super::{ABSENT, Row, is_present};
 use crate::dictionary::{Interner, PairId};
+use crate::histogram_column::HistogramColumn;
 
 /// Label sets of many series in one allocation.
 #[derive(Clone, Debug, Default)]
@@ -35,6 +36,10 @@ pub(crate) struct Matrix {
     labels: LabelTable,
     drop_name: Vec<bool>,
     values: Vec<f64>,
+    /// Those of each series.
+    histograms: Vec<HistogramColumn>,
+    /// What all histograms that came in weigh.
+    histogram_samples: usize,
 }
 
 /// Two series of equal labels have a value at the same step.
@@ -43,8 +48,8 @@ pub(crate) struct Overlap;
 
 impl Matrix {
     pub(crate) fn new(steps: usize) -> Matrix {
-        let (labels, drop_name, values) = Default::default();
-        Matrix { steps, labels, drop_name, values }
+        let (labels, drop_name, values, histograms) = Default::default();
+        Matrix { steps, labels, drop_name, values, histograms, histogram_samples: 0 }
     }
 
     pub(crate) fn push(&mut self, row: Row<'_>) {
@@ -52,6 +57,8 @@ impl Matrix {
         self.labels.push(row.labels);
         self.drop_name.push(row.drop_name);
         self.values.extend_from_slice(row.values);
+        self.histogram_samples += row.histograms.samples();
+        self.histograms.push(row.histograms);
     }
 
     /// Adds a series without values.
@@ -59,6 +66,7 @@ impl Matrix {
         self.labels.push(labels);
         self.drop_name.push(drop_name);
         self.values.resize(self.values.len() + self.steps, ABSENT);
+        self.histograms.push(HistogramColumn::default());
     }
 
     /// Number of series.
@@ -70,9 +78,9 @@ impl Matrix {
         self.steps
     }
 
-    /// Number of slots.
+    /// Number of slots, and what the histograms weigh.
     pub(crate) fn samples(&self) -> usize {
-        self.values.len()
+        self.values.len() + self.histogram_samples
     }
 
     pub(crate) fn labels(&self, index: usize) -> &[PairId] {
@@ -96,21 +104,33 @@ impl Matrix {
         self.values[index * self.steps + step]
     }
 
+    pub(crate) fn histograms(&self, index: usize) -> &HistogramColumn {
+        &self.histograms[index]
+    }
+
+    pub(crate) fn histograms_mut(&mut self, index: usize) -> &mut HistogramColumn {
+        &mut self.histograms[index]
+    }
+
+    /// The row of a series; its histograms leave the matrix.
     pub(crate) fn row(&mut self, index: usize) -> Row<'_> {
         Row {
             labels: self.labels.get(index),
             drop_name: self.drop_name[index],
             values: &mut self.values[index * self.steps..(index + 1) * self.steps],
+            histograms: std::mem::take(&mut self.histograms[index]),
         }
     }
 
     /// The series in this order.
     pub(crate) fn reordered(&self, order: &[usize]) -> Matrix {
         let mut out = Matrix::new(self.steps);
+        out.histogram_samples = self.histogram_samples;
         for index in order {
             out.labels.push(self.labels(*index));
             out.drop_name.push(self.drop_name[*index]);
             out.values.extend_from_slice(self.values(*index));
+            out.histograms.push(self.histograms[*index].clone());
         }
         out
     }
@@ -157,6 +177,9 @@ impl Matrix {
                     return Err(Overlap);
                 }
                 *slot = value;
+                if let Some(histogram) = self.histograms[index].take(step) {
+                    self.histograms[*first].set(step, histogram);
+                }
             }
             self.drop_name[*first] |= self.drop_name[index];
         }
@@ -172,7 +195,7 @@ mod tests {
     fn matrix(rows: &[(&[PairId], [f64; 2])]) -> Matrix {
         let mut matrix = Matrix::new(2);
         for (labels, mut values) in rows.iter().copied() {
-            matrix.push(Row { labels, drop_name: false, values: &mut values });
+            matrix.push(Row::floats(labels, false, &mut values));
         }
         matrix
     }

@@ -1,13 +1,18 @@
 //! Range selectors and subqueries: series as columns of samples, to be seen through windows.
 
-use super::windows::Windows;
-use super::{Run, is_present};
+use std::sync::Arc;
+
+use proto::FloatHistogram;
+use proto::histogram::CounterResetHint;
+
+use super::windows::{Reach, Windows};
+use super::{Run, extended, is_present};
 use crate::dictionary::PairId;
 use crate::error::QueryError;
 use crate::plan::Grid;
 use crate::queryable::Columns;
 use crate::result::{RangeSeries, ResultValue};
-use crate::syntax::{Expr, ExprKind, Selector, TimeShift};
+use crate::syntax::{Expr, ExprKind, Extension, Selector, TimeShift};
 
 /// One series of a range expression. No stale markers.
 pub(crate) struct RangeRow<'r> {
@@ -24,11 +29,19 @@ impl Run<'_> {
     pub(crate) fn range_windows(&self, expr: &Expr, grid: Grid) -> Result<Windows, QueryError> {
         match &expr.without_parens().kind {
             ExprKind::Range { selector, range_ms, .. } => {
-                Ok(self.windows(&selector.shift, grid, *range_ms))
+                Ok(self.selector_windows(selector, grid, *range_ms))
             }
             ExprKind::Subquery { range_ms, shift, .. } => Ok(self.windows(shift, grid, *range_ms)),
             _ => Err(QueryError::execution("the expression is no range vector")),
         }
+    }
+
+    fn selector_windows(&self, selector: &Selector, grid: Grid, range_ms: i64) -> Windows {
+        let reach = selector.extension.map(|extension| Reach {
+            lookback: self.plan.options.lookback_ms,
+            smoothed: extension == Extension::Smoothed,
+        });
+        Windows { reach, ..self.windows(&selector.shift, grid, range_ms) }
     }
 
     /// Streams the series of a range expression, with all samples that some window sees.
@@ -40,7 +53,7 @@ impl Run<'_> {
     ) -> Result<(), QueryError> {
         match &expr.without_parens().kind {
             ExprKind::Range { selector, range_ms, .. } => {
-                let windows = self.windows(&selector.shift, grid, *range_ms);
+                let windows = self.selector_windows(selector, grid, *range_ms);
                 self.selected_ranges(selector, windows, sink)
             }
             ExprKind::Subquery { expr, range_ms, step_ms, shift, .. } => {
@@ -52,13 +65,13 @@ impl Run<'_> {
         }
     }
 
-    fn selected_ranges(
+    pub(super) fn selected_ranges(
         &mut self,
         selector: &Selector,
         windows: Windows,
         sink: &mut RangeSink<'_>,
     ) -> Result<(), QueryError> {
-        let (start, end) = (windows.start(0).saturating_add(1), windows.last_end());
+        let (start, end) = (windows.first_seen(), windows.last_seen());
         let mut columns = Columns::default();
         for batch in &self.selected(selector).batches {
             for index in 0..batch.len() {
@@ -66,7 +79,10 @@ impl Run<'_> {
                 columns.clear();
                 batch.read(index, start, end, &mut columns)?;
                 remove_stale(&mut columns);
-                self.check_samples(columns.len())?;
+                if self.plan.needs_statistics_only(selector) {
+                    columns.histograms.keep_statistics();
+                }
+                self.check_samples(columns.samples())?;
                 if !columns.is_empty() {
                     let labels = batch.labels(index);
                     sink(self, RangeRow { labels, drop_name: false, columns: &columns })?;
@@ -101,7 +117,12 @@ impl Run<'_> {
             columns.clear();
             let present = row.values.iter().enumerate().filter(|(_, v)| is_present(**v));
             for (step, value) in present {
-                columns.push(inner.at(step), *value);
+                match row.histograms.get(step) {
+                    Some(histogram) => {
+                        columns.push_histogram(inner.at(step), without_hint(histogram));
+                    }
+                    None => columns.push(inner.at(step), *value),
+                }
             }
             let (labels, drop_name) = (row.labels, row.drop_name);
             sink(run, RangeRow { labels, drop_name, columns: &columns })
@@ -122,15 +143,16 @@ impl Run<'_> {
             if seen.is_empty() {
                 return Ok(());
             }
-            run.charge(seen.len())?;
             let labels = match row.drop_name {
                 true => run.without_metadata(row.labels).to_vec(),
                 false => row.labels.to_vec(),
             };
-            let columns = Columns {
-                timestamps: row.columns.timestamps[seen.clone()].to_vec(),
-                values: row.columns.values[seen].to_vec(),
-            };
+            let mut columns = Columns::default();
+            match windows.reach {
+                Some(reach) => extended::bounded(row.columns, seen, &windows, reach, &mut columns)?,
+                None => columns.append(row.columns, seen),
+            }
+            run.charge(columns.samples())?;
             series.push(RangeSeries { labels, columns });
             Ok(())
         })?;
@@ -154,14 +176,20 @@ fn remove_stale(columns: &mut Columns) {
     if columns.values.iter().all(|v| is_present(*v)) {
         return;
     }
-    let mut kept = 0;
-    for index in 0..columns.len() {
-        if is_present(columns.values[index]) {
-            columns.timestamps[kept] = columns.timestamps[index];
-            columns.values[kept] = columns.values[index];
-            kept += 1;
+    let all = std::mem::take(columns);
+    let fresh = all.values.iter().enumerate().filter(|(_, v)| is_present(**v));
+    fresh.for_each(|(index, _)| columns.append(&all, index..index + 1));
+}
+
+/// A histogram of a subquery, which may leave samples out or repeat them: what is known of a
+/// counter reset before it says nothing any more.
+fn without_hint(histogram: &Arc<FloatHistogram>) -> Arc<FloatHistogram> {
+    let mut histogram = Arc::clone(histogram);
+    match histogram.counter_reset_hint {
+        CounterResetHint::Unknown | CounterResetHint::Gauge => {}
+        CounterResetHint::Reset | CounterResetHint::NotReset => {
+            Arc::make_mut(&mut histogram).counter_reset_hint = CounterResetHint::Unknown;
         }
     }
-    columns.timestamps.truncate(kept);
-    columns.values.truncate(kept);
+    histogram
 }

@@ -47,7 +47,7 @@ impl Run<'_> {
     /// Value of a scalar expression.
     pub(crate) fn scalar(&mut self, expr: &Expr, grid: Grid) -> Result<Scalar, QueryError> {
         match &expr.kind {
-            ExprKind::Number(value) => Ok(Scalar::Constant(*value)),
+            ExprKind::Number { value, .. } => Ok(Scalar::Constant(*value)),
             ExprKind::Paren(inner) => self.scalar(inner, grid),
             ExprKind::Unary { negative, expr } => {
                 let value = self.scalar(expr, grid)?;
@@ -95,7 +95,8 @@ impl Run<'_> {
         self.check_row(grid)?;
         let mut values = vec![f64::NAN; grid.count];
         let mut counts = vec![0u8; grid.count];
-        self.stream(expr, grid, &mut |_, row| {
+        self.stream(expr, grid, &mut |_, mut row| {
+            row.remove_histograms();
             for (step, value) in row.values.iter().enumerate().filter(|(_, v)| is_present(**v)) {
                 counts[step] = counts[step].saturating_add(1);
                 values[step] = if counts[step] == 1 { *value } else { f64::NAN };

@@ -1,15 +1,15 @@
-//! Aggregations that look at all values of a group: topk, bottomk, limitk, limit_ratio,
-//! quantile and count_values.
+//! Aggregations that look at all values of a group: topk, bottomk, limitk, limit_ratio
+//! and quantile.
 
 use std::cmp::Ordering;
 
 use super::aggregate::Aggregation;
 use super::groups::{Groups, Keying};
 use super::kernels::quantile;
-use super::labels::with_label;
 use super::{ABSENT, Matrix, Row, Run, Scalar, Sink, is_present};
+use crate::annotations::Note;
 use crate::error::QueryError;
-use crate::numbers::go_float;
+use crate::numbers::{go_float, go_general};
 use crate::plan::{Grid, QueryKind};
 use crate::syntax::AggregateOp;
 
@@ -28,7 +28,7 @@ impl Run<'_> {
             None => return Err(QueryError::execution("the aggregation lacks its parameter")),
         };
         check_param(aggregation.op, &param, grid)?;
-        let matrix = self.collect(aggregation.expr, grid)?;
+        let matrix = self.collect_ranked(&aggregation, grid)?;
         let keying = Keying::grouping(self, aggregation.labels, aggregation.without);
         let mut groups = Groups::default();
         let mut members: Vec<Vec<usize>> = Vec::new();
@@ -53,6 +53,32 @@ impl Run<'_> {
         }
     }
 
+    /// The rows of an aggregation; without histograms where only floats have a rank.
+    fn collect_ranked(
+        &mut self,
+        aggregation: &Aggregation<'_>,
+        grid: Grid,
+    ) -> Result<Matrix, QueryError> {
+        let (op, mut ignored) = (aggregation.op, false);
+        let any_kind = matches!(op, AggregateOp::Limitk | AggregateOp::LimitRatio);
+        let mut matrix = Matrix::new(grid.count);
+        self.stream(aggregation.expr, grid, &mut |run, mut row| {
+            if !any_kind && row.remove_histograms() {
+                ignored = true;
+                if row.is_absent() {
+                    return Ok(());
+                }
+            }
+            run.keep(&mut matrix, row)
+        })?;
+        if ignored {
+            let is_quantile = op == AggregateOp::Quantile;
+            let at = if is_quantile { aggregation.expr.span.start } else { aggregation.at };
+            self.notes.note(&self.plan.query, at, Note::IgnoredInAggregation(op.name()), "");
+        }
+        Ok(matrix)
+    }
+
     fn warn_quantile(
         &mut self,
         aggregation: &Aggregation<'_>,
@@ -73,7 +99,7 @@ impl Run<'_> {
                 continue;
             }
             last = q;
-            let text = format!("quantile value should be between 0 and 1, got {}", go_float(q));
+            let text = format!("quantile value should be between 0 and 1, got {}", go_general(q));
             self.notes.warn(&self.plan.query, at, &text);
         }
     }
@@ -98,7 +124,7 @@ impl Run<'_> {
                     if values.is_empty() { ABSENT } else { quantile(param.at(step), &mut values) };
             }
             let drop_name = members.iter().any(|m| matrix.drop_name(*m));
-            sink(self, Row { labels: groups.labels.get(group), drop_name, values: &mut row })?;
+            sink(self, Row::floats(groups.labels.get(group), drop_name, &mut row))?;
         }
         Ok(())
     }
@@ -173,8 +199,8 @@ impl Run<'_> {
         if capped != ratio {
             let text = format!(
                 "ratio value should be between -1 and 1, got {}, capping to {}",
-                go_float(ratio),
-                go_float(capped)
+                go_general(ratio),
+                go_general(capped)
             );
             self.notes.warn(&self.plan.query, at, &text);
         }
@@ -189,44 +215,6 @@ impl Run<'_> {
             self.names.pair(*pair).hash(&mut hasher);
         }
         hasher.finish() as f64 / u64::MAX as f64
-    }
-
-    fn count_values(
-        &mut self,
-        aggregation: Aggregation<'_>,
-        grid: Grid,
-        sink: &mut Sink<'_>,
-    ) -> Result<(), QueryError> {
-        let label = match aggregation.param {
-            Some(param) => self.bytes(param)?,
-            None => &[],
-        };
-        let label = std::str::from_utf8(label).ok().filter(|label| !label.is_empty());
-        let Some(label) = label else {
-            let bytes = aggregation.param.map_or(Ok(&[][..]), |param| self.bytes(param))?;
-            let name = crate::syntax::quote(bytes);
-            return Err(QueryError::execution(format!("invalid label name {name}")));
-        };
-        let name = self.names.intern_name(label);
-        let keying = Keying::grouping(self, aggregation.labels, aggregation.without);
-        let mut groups = Groups::default();
-        let mut out = Matrix::new(grid.count);
-        self.stream(aggregation.expr, grid, &mut |run, row| {
-            let base = keying.key(run, row.labels);
-            for (step, value) in row.values.iter().enumerate().filter(|(_, v)| is_present(**v)) {
-                let pair = run.names.intern_value(name, &go_float(*value));
-                let key = with_label(run, &base, name, Some(pair));
-                let (group, new) = groups.number(key);
-                if new {
-                    run.charge(grid.count)?;
-                    out.push_empty(groups.labels.get(group), row.drop_name);
-                }
-                let slot = &mut out.values_mut(group)[step];
-                *slot = if is_present(*slot) { *slot + 1.0 } else { 1.0 };
-            }
-            Ok(())
-        })?;
-        self.forward(out, sink)
     }
 }
 

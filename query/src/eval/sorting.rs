@@ -27,7 +27,13 @@ impl Run<'_> {
         sink: &mut Sink<'_>,
     ) -> Result<(), QueryError> {
         self.warn_sort(call.span.start);
-        let mut matrix = self.collect(arg, grid)?;
+        let mut matrix = Matrix::new(grid.count);
+        self.stream(arg, grid, &mut |run, mut row| {
+            if row.remove_histograms() && row.is_absent() {
+                return Ok(());
+            }
+            run.keep(&mut matrix, row)
+        })?;
         if grid.count == 1 {
             let value = |index: usize| matrix.at(index, 0);
             let mut order: Vec<usize> = (0..matrix.len()).collect();

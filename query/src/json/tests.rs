@@ -1,5 +1,10 @@
 //! Tests of the JSON form.
 
+use std::sync::Arc;
+
+use proto::FloatHistogram;
+use proto::histogram::Buckets;
+
 use super::*;
 use crate::memory::MemoryStore;
 use crate::{EngineOptions, Plan, QueryTimes, run};
@@ -7,6 +12,17 @@ use crate::{EngineOptions, Plan, QueryTimes, run};
 fn json(query: &str, times: QueryTimes) -> String {
     let mut store = MemoryStore::default();
     store.add(&[("__name__", "m"), ("l", "a\"\n\u{1}é")], &[(1_500, 0.5), (2_500, 1e21)]);
+    let histogram = FloatHistogram {
+        count: 6.0,
+        sum: 2.5,
+        zero_threshold: 0.001,
+        zero_count: 1.0,
+        positive: Buckets::contiguous(0, vec![2.0, 0.0, 1.0]).unwrap(),
+        negative: Buckets::contiguous(1, vec![2.0]).unwrap(),
+        ..FloatHistogram::default()
+    };
+    let labels = proto::Labels::from_pairs([("__name__", "h")]).unwrap();
+    store.push_histogram(&labels, 1_500, Arc::new(histogram));
     store.add(&[("__name__", "m"), ("l", "b")], &[(1_500, f64::INFINITY), (2_500, -2.0)]);
     let plan = Plan::new(query, times, EngineOptions::default()).unwrap();
     let result = futures::executor::block_on(run(&plan, &store, &Default::default())).unwrap();
@@ -49,4 +65,23 @@ fn scalars_strings_and_ranges() {
          \"values\":[[2.500,\"-2\"]]}]}"
     );
     assert_eq!(json("nothing", at), r#"{"resultType":"vector","result":[]}"#);
+}
+
+#[test]
+fn histograms_have_totals_and_buckets() {
+    let value = "{\"count\":\"6\",\"sum\":\"2.5\",\"buckets\":[[1,\"-2\",\"-1\",\"2\"],\
+                 [3,\"-0.001\",\"0.001\",\"1\"],[0,\"0.5\",\"1\",\"2\"],[0,\"2\",\"4\",\"1\"]]}";
+    let metric = "{\"metric\":{\"__name__\":\"h\"}";
+    assert_eq!(
+        json("h", QueryTimes::Instant(2_500)),
+        format!(
+            "{{\"resultType\":\"vector\",\"result\":[{metric},\"histogram\":[2.500,{value}]}}]}}"
+        )
+    );
+    assert_eq!(
+        json("h[1s]", QueryTimes::Instant(2_000)),
+        format!(
+            "{{\"resultType\":\"matrix\",\"result\":[{metric},\"histograms\":[[1.500,{value}]]}}]}}"
+        )
+    );
 }

@@ -5,6 +5,7 @@ use std::fmt;
 use proto::Matcher;
 
 use super::duration_expr::DurationExpr;
+use super::operators::{AggregateOp, BinaryOp};
 use crate::functions::Function;
 
 /// Bytes `start..end` of the query.
@@ -27,6 +28,18 @@ pub enum Type {
     Matrix,
     /// A text.
     String,
+}
+
+impl Type {
+    /// The name in Prometheus' API.
+    pub fn name(self) -> &'static str {
+        match self {
+            Type::Scalar => "scalar",
+            Type::Vector => "vector",
+            Type::Matrix => "matrix",
+            Type::String => "string",
+        }
+    }
 }
 
 impl fmt::Display for Type {
@@ -58,7 +71,12 @@ pub struct Expr {
 #[derive(Clone, Debug)]
 pub enum ExprKind {
     /// A number.
-    Number(f64),
+    Number {
+        /// Its value; seconds of a duration.
+        value: f64,
+        /// Whether it is written as a duration.
+        duration: bool,
+    },
     /// A string; Go strings need not be UTF-8.
     String(Vec<u8>),
     /// An instant selector.
@@ -69,7 +87,7 @@ pub enum ExprKind {
         selector: Selector,
         /// Width of the window, milliseconds, at least 1.
         range_ms: i64,
-        /// What the width is, if it depends on the query's times.
+        /// What the width is, unless a literal; resolved when the query is planned.
         range: Option<Box<DurationExpr>>,
     },
     /// `expr[range:step]`.
@@ -80,9 +98,9 @@ pub enum ExprKind {
         range_ms: i64,
         /// Inner step; `None` for the engine's default.
         step_ms: Option<i64>,
-        /// What the width is, if it depends on the query's times.
+        /// What the width is, unless a literal; resolved when the query is planned.
         range: Option<Box<DurationExpr>>,
-        /// What the inner step is, if it depends on the query's times.
+        /// What the inner step is, unless a literal; resolved when the query is planned.
         step: Option<Box<DurationExpr>>,
         /// `offset` and `@`.
         shift: TimeShift,
@@ -136,10 +154,32 @@ pub enum ExprKind {
 pub struct Selector {
     /// Number of this selector within the query, in order of appearance.
     pub id: usize,
+    /// The metric's name that stands before the braces.
+    pub name: Option<String>,
     /// All conditions, that on the metric's name included.
     pub matchers: Vec<Matcher>,
     /// `offset` and `@`.
     pub shift: TimeShift,
+    /// `anchored` or `smoothed`.
+    pub extension: Option<Extension>,
+}
+
+/// How a range takes in samples outside of its window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extension {
+    /// `anchored`: the last sample before the window stands at its start.
+    Anchored,
+    /// `smoothed`: values at both ends are interpolated.
+    Smoothed,
+}
+
+impl fmt::Display for Extension {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Extension::Anchored => "anchored",
+            Extension::Smoothed => "smoothed",
+        })
+    }
 }
 
 impl Selector {
@@ -157,7 +197,7 @@ impl Selector {
 pub struct TimeShift {
     /// Milliseconds to look back; negative looks forward.
     pub offset_ms: i64,
-    /// What the offset is, if it depends on the query's times.
+    /// What the offset is, unless a literal; resolved when the query is planned.
     pub offset: Option<Box<DurationExpr>>,
     /// A fixed time in place of that of the step.
     pub at: Option<At>,
@@ -203,145 +243,18 @@ pub enum Cardinality {
     OneToMany,
 }
 
-/// Binary operators.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs)]
-pub enum BinaryOp {
-    Add,
-    Sub,
-    Mul,
-    Div,
-    Mod,
-    Pow,
-    Atan2,
-    Equal,
-    NotEqual,
-    Less,
-    LessOrEqual,
-    Greater,
-    GreaterOrEqual,
-    And,
-    Or,
-    Unless,
-}
-
-impl BinaryOp {
-    /// Whether it compares.
-    pub fn is_comparison(self) -> bool {
-        use BinaryOp::*;
-        matches!(self, Equal | NotEqual | Less | LessOrEqual | Greater | GreaterOrEqual)
-    }
-
-    /// Whether it is `and`, `or` or `unless`.
-    pub fn is_set(self) -> bool {
-        matches!(self, BinaryOp::And | BinaryOp::Or | BinaryOp::Unless)
-    }
-
-    /// Binding strength: higher binds tighter.
-    pub fn precedence(self) -> u8 {
-        use BinaryOp::*;
-        match self {
-            Or => 1,
-            And | Unless => 2,
-            Equal | NotEqual | Less | LessOrEqual | Greater | GreaterOrEqual => 3,
-            Add | Sub => 4,
-            Mul | Div | Mod | Atan2 => 5,
-            Pow => 6,
-        }
-    }
-}
-
-impl fmt::Display for BinaryOp {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        use BinaryOp::*;
-        f.write_str(match self {
-            Add => "+",
-            Sub => "-",
-            Mul => "*",
-            Div => "/",
-            Mod => "%",
-            Pow => "^",
-            Atan2 => "atan2",
-            Equal => "==",
-            NotEqual => "!=",
-            Less => "<",
-            LessOrEqual => "<=",
-            Greater => ">",
-            GreaterOrEqual => ">=",
-            And => "and",
-            Or => "or",
-            Unless => "unless",
-        })
-    }
-}
-
-/// Aggregation operators.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs)]
-pub enum AggregateOp {
-    Sum,
-    Avg,
-    Count,
-    Min,
-    Max,
-    Group,
-    Stddev,
-    Stdvar,
-    Topk,
-    Bottomk,
-    Limitk,
-    LimitRatio,
-    CountValues,
-    Quantile,
-}
-
-impl AggregateOp {
-    const NAMES: [(&'static str, AggregateOp); 14] = [
-        ("sum", AggregateOp::Sum),
-        ("avg", AggregateOp::Avg),
-        ("count", AggregateOp::Count),
-        ("min", AggregateOp::Min),
-        ("max", AggregateOp::Max),
-        ("group", AggregateOp::Group),
-        ("stddev", AggregateOp::Stddev),
-        ("stdvar", AggregateOp::Stdvar),
-        ("topk", AggregateOp::Topk),
-        ("bottomk", AggregateOp::Bottomk),
-        ("limitk", AggregateOp::Limitk),
-        ("limit_ratio", AggregateOp::LimitRatio),
-        ("count_values", AggregateOp::CountValues),
-        ("quantile", AggregateOp::Quantile),
-    ];
-
-    /// The operator of that name, whatever its case.
-    pub fn from_name(name: &str) -> Option<AggregateOp> {
-        let found = Self::NAMES.iter().find(|(n, _)| n.eq_ignore_ascii_case(name));
-        found.map(|(_, op)| *op)
-    }
-
-    /// Its name.
-    pub fn name(self) -> &'static str {
-        Self::NAMES.iter().find(|(_, op)| *op == self).map_or("", |(name, _)| name)
-    }
-
-    /// Type of the first of two arguments, if it takes two.
-    pub fn param_type(self) -> Option<Type> {
-        use AggregateOp::*;
-        match self {
-            Topk | Bottomk | Limitk | LimitRatio | Quantile => Some(Type::Scalar),
-            CountValues => Some(Type::String),
-            _ => None,
-        }
-    }
-}
-
 impl Expr {
     /// Puts an expression together.
     pub(crate) fn new(kind: ExprKind, span: Span) -> Expr {
         let mut expr = Expr { kind, span, depth: 1, invariant: false };
-        expr.depth = 1 + expr.children().map(|child| child.depth).max().unwrap_or(0);
-        expr.invariant = expr.is_invariant();
+        expr.refresh();
         expr
+    }
+
+    /// Computes anew what is known of its parts.
+    pub(crate) fn refresh(&mut self) {
+        self.depth = 1 + self.children().map(|child| child.depth).max().unwrap_or(0);
+        self.invariant = self.is_invariant();
     }
 
     /// Direct subexpressions.
@@ -359,7 +272,7 @@ impl Expr {
     }
 
     /// Direct subexpressions, to be changed.
-    pub(crate) fn children_mut(&mut self) -> impl Iterator<Item = &mut Expr> {
+    pub fn children_mut(&mut self) -> impl Iterator<Item = &mut Expr> {
         let (one, two, many): (Option<&mut Expr>, Option<&mut Expr>, &mut [Expr]) = match &mut self
             .kind
         {
@@ -390,7 +303,7 @@ impl Expr {
     /// Type of its value.
     pub fn value_type(&self) -> Type {
         match &self.kind {
-            ExprKind::Number(_) => Type::Scalar,
+            ExprKind::Number { .. } => Type::Scalar,
             ExprKind::String(_) => Type::String,
             ExprKind::Selector(_) | ExprKind::Aggregate { .. } => Type::Vector,
             ExprKind::Range { .. } | ExprKind::Subquery { .. } => Type::Matrix,

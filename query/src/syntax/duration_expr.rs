@@ -1,23 +1,30 @@
 //! Duration expressions: `[5m + step()]`, `offset (2 * range())`.
 //!
-//! What does not depend on the query's times is computed by the parser; the rest is kept in the
-//! tree and resolved when the query is planned.
+//! They are kept in the tree as written, and computed when the query is planned: they may depend
+//! on its times.
 
 use super::ast::{Expr, ExprKind, TimeShift};
-use super::lexer::Token;
-use super::parser::{NESTING_MAX, Parser};
-use super::postfix::to_milliseconds;
 use super::{ParseError, Span};
+
+/// Longest duration in seconds: about 292 years, as many nanoseconds as an i64 holds.
+pub(super) const DURATION_SECONDS_MAX: f64 = 9_223_372_036.854_776;
 
 /// A duration in seconds.
 #[derive(Clone, Debug, PartialEq)]
 pub enum DurationExpr {
     /// A literal.
-    Seconds(f64),
+    Number {
+        /// Seconds.
+        seconds: f64,
+        /// Whether it is written with units.
+        duration: bool,
+    },
     /// Step of the query.
     Step,
     /// Distance of the query's last and first time.
     Range,
+    /// In parentheses.
+    Paren(Box<DurationExpr>),
     /// The other sign.
     Negative(Box<DurationExpr>),
     /// Of two durations.
@@ -39,17 +46,39 @@ pub enum DurationOp {
 }
 
 impl DurationOp {
-    /// Operator and binding strength of a symbol.
-    fn of_symbol(symbol: &str) -> Option<(DurationOp, u8)> {
-        Some(match symbol {
-            "+" => (DurationOp::Add, 1),
-            "-" => (DurationOp::Sub, 1),
-            "*" => (DurationOp::Mul, 2),
-            "/" => (DurationOp::Div, 2),
-            "%" => (DurationOp::Mod, 2),
-            "^" => (DurationOp::Pow, 3),
-            _ => return None,
-        })
+    const NAMES: [(&'static str, DurationOp); 8] = [
+        ("+", DurationOp::Add),
+        ("-", DurationOp::Sub),
+        ("*", DurationOp::Mul),
+        ("/", DurationOp::Div),
+        ("%", DurationOp::Mod),
+        ("^", DurationOp::Pow),
+        ("min_of", DurationOp::Min),
+        ("max_of", DurationOp::Max),
+    ];
+
+    /// The operator or function of that name.
+    pub(super) fn from_name(name: &str) -> Option<DurationOp> {
+        Self::NAMES.iter().find(|(n, _)| *n == name).map(|(_, op)| *op)
+    }
+
+    /// How it is written.
+    pub fn name(self) -> &'static str {
+        Self::NAMES.iter().find(|(_, op)| *op == self).map_or("", |(name, _)| name)
+    }
+
+    /// Whether it is a function of two arguments, not an operator.
+    pub fn is_function(self) -> bool {
+        matches!(self, DurationOp::Min | DurationOp::Max)
+    }
+
+    /// Binding strength: higher binds tighter.
+    pub(super) fn precedence(self) -> u8 {
+        match self {
+            DurationOp::Add | DurationOp::Sub => 1,
+            DurationOp::Mul | DurationOp::Div | DurationOp::Mod => 2,
+            _ => 3,
+        }
     }
 
     fn compute(self, a: f64, b: f64) -> Result<f64, String> {
@@ -69,22 +98,13 @@ impl DurationOp {
 }
 
 impl DurationExpr {
-    /// Whether the value is known only with the query's times.
-    pub(super) fn depends_on_query(&self) -> bool {
-        match self {
-            DurationExpr::Seconds(_) => false,
-            DurationExpr::Step | DurationExpr::Range => true,
-            DurationExpr::Negative(inner) => inner.depends_on_query(),
-            DurationExpr::Binary(_, a, b) => a.depends_on_query() || b.depends_on_query(),
-        }
-    }
-
     /// The value, given the query's step and range in seconds.
     pub(super) fn seconds(&self, step: f64, range: f64) -> Result<f64, String> {
         match self {
-            DurationExpr::Seconds(seconds) => Ok(*seconds),
+            DurationExpr::Number { seconds, .. } => Ok(*seconds),
             DurationExpr::Step => Ok(step),
             DurationExpr::Range => Ok(range),
+            DurationExpr::Paren(inner) => inner.seconds(step, range),
             DurationExpr::Negative(inner) => Ok(-inner.seconds(step, range)?),
             DurationExpr::Binary(op, a, b) => {
                 op.compute(a.seconds(step, range)?, b.seconds(step, range)?)
@@ -92,95 +112,26 @@ impl DurationExpr {
         }
     }
 
-    fn depth(&self) -> usize {
+    /// The value in milliseconds; what is below one is cut off, but a literal is rounded.
+    pub(super) fn milliseconds(&self, step: f64, range: f64) -> Result<i64, String> {
+        let seconds = self.seconds(step, range)?;
+        if !seconds.is_finite() {
+            return Err("duration is NaN or infinite".to_owned());
+        }
+        if seconds.abs() > DURATION_SECONDS_MAX {
+            return Err("duration is out of range".to_owned());
+        }
+        let ms = seconds * 1000.0;
+        Ok(if matches!(self, DurationExpr::Number { .. }) { ms.round() } else { ms } as i64)
+    }
+
+    /// Height of the tree.
+    pub(super) fn depth(&self) -> usize {
         match self {
-            DurationExpr::Negative(inner) => 1 + inner.depth(),
+            DurationExpr::Negative(inner) | DurationExpr::Paren(inner) => 1 + inner.depth(),
             DurationExpr::Binary(_, a, b) => 1 + a.depth().max(b.depth()),
             _ => 1,
         }
-    }
-}
-
-impl Parser<'_> {
-    /// A duration whose operators all bind at least as tight as `strength`.
-    pub(super) fn duration_expression(&mut self, strength: u8) -> Result<DurationExpr, ParseError> {
-        self.descend()?;
-        let mut lhs = self.signed_duration(true)?;
-        let mut chain = 0;
-        while let Token::Symbol(symbol) = &self.token
-            && let Some((op, binds)) = DurationOp::of_symbol(symbol)
-            && binds >= strength
-        {
-            chain += 1;
-            if chain > NESTING_MAX {
-                return Err(self.too_deep(self.span.start));
-            }
-            self.advance()?;
-            let next = if op == DurationOp::Pow { binds } else { binds + 1 };
-            let rhs = self.duration_expression(next)?;
-            lhs = DurationExpr::Binary(op, Box::new(lhs), Box::new(rhs));
-        }
-        self.ascend();
-        if lhs.depth() > NESTING_MAX {
-            return Err(self.too_deep(self.span.start));
-        }
-        Ok(lhs)
-    }
-
-    /// The operand of `offset`: operators need parentheses.
-    pub(super) fn offset_duration(&mut self) -> Result<DurationExpr, ParseError> {
-        self.signed_duration(false)
-    }
-
-    /// Inside of an expression a sign binds as tight as `*`.
-    fn signed_duration(&mut self, in_expression: bool) -> Result<DurationExpr, ParseError> {
-        let negative = self.take("-")?;
-        if !negative && !self.take("+")? {
-            return self.duration_operand();
-        }
-        let operand = match in_expression {
-            true => self.duration_expression(3)?,
-            false => self.duration_operand()?,
-        };
-        Ok(if negative { DurationExpr::Negative(Box::new(operand)) } else { operand })
-    }
-
-    fn duration_operand(&mut self) -> Result<DurationExpr, ParseError> {
-        match self.token.clone() {
-            Token::Number(seconds) => {
-                self.advance()?;
-                Ok(DurationExpr::Seconds(seconds))
-            }
-            Token::Symbol("(") => {
-                self.advance()?;
-                let inner = self.duration_expression(0)?;
-                self.expect(")", "duration expression")?;
-                Ok(inner)
-            }
-            Token::Word(word) => self.duration_call(&word.to_ascii_lowercase()),
-            _ => Err(self.unexpected("duration")),
-        }
-    }
-
-    fn duration_call(&mut self, name: &str) -> Result<DurationExpr, ParseError> {
-        let context = "duration expression";
-        let op = match name {
-            "step" | "range" => None,
-            "min_of" => Some(DurationOp::Min),
-            "max_of" => Some(DurationOp::Max),
-            _ => return Err(self.unexpected("duration")),
-        };
-        self.advance()?;
-        self.expect("(", context)?;
-        let Some(op) = op else {
-            self.expect(")", context)?;
-            return Ok(if name == "step" { DurationExpr::Step } else { DurationExpr::Range });
-        };
-        let a = self.duration_expression(0)?;
-        self.expect(",", context)?;
-        let b = self.duration_expression(0)?;
-        self.expect(")", context)?;
-        Ok(DurationExpr::Binary(op, Box::new(a), Box::new(b)))
     }
 }
 
@@ -219,8 +170,7 @@ struct Resolver<'q> {
 
 impl Resolver<'_> {
     fn milliseconds(&self, duration: &DurationExpr, span: Span) -> Result<i64, ParseError> {
-        let seconds = duration.seconds(self.step, self.range);
-        let ms = seconds.and_then(to_milliseconds);
+        let ms = duration.milliseconds(self.step, self.range);
         ms.map_err(|text| ParseError::new(self.query, span.start, text))
     }
 

@@ -58,6 +58,24 @@ pub fn parse_duration_ms(text: &str) -> Result<i64, String> {
     Ok(total)
 }
 
+/// A duration as Prometheus writes it: years and weeks only if nothing is left over.
+pub(super) fn duration_text(ms: i64) -> String {
+    if ms == 0 {
+        return "0s".to_owned();
+    }
+    let mut out = String::from(if ms < 0 { "-" } else { "" });
+    let mut rest = ms.unsigned_abs();
+    for (unit, scale) in UNITS {
+        let scale = scale.unsigned_abs();
+        let exact = matches!(unit, "y" | "w");
+        if rest >= scale && (!exact || rest.is_multiple_of(scale)) {
+            out.push_str(&format!("{}{unit}", rest / scale));
+            rest %= scale;
+        }
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -78,5 +96,17 @@ mod tests {
         assert_eq!(duration_len("5m30s:1m"), 5);
         assert_eq!(duration_len("5"), 0);
         assert_eq!(duration_len("5mx"), 0);
+    }
+
+    #[test]
+    fn durations_are_written_as_by_prometheus() {
+        for text in ["0s", "90d", "2w", "1y", "1h30m", "-1m500ms", "1d1ms"] {
+            let (negative, positive) = match text.strip_prefix('-') {
+                Some(positive) => (true, positive),
+                None => (false, text),
+            };
+            let ms = parse_duration_ms(positive).unwrap();
+            assert_eq!(duration_text(if negative { -ms } else { ms }), text);
+        }
     }
 }

@@ -2,23 +2,26 @@
 
 use super::durations::{duration_len, parse_duration_ms};
 
-/// Length of the number or duration at the start of `text` and its value in units of one
-/// (durations: seconds).
-pub(super) fn number(text: &str) -> Result<(usize, f64), String> {
+/// Length of the number or duration at the start of `text`, its value in units of one (durations:
+/// seconds), and whether it is a duration.
+pub(super) fn number(text: &str) -> Result<(usize, f64, bool), String> {
     let duration = duration_len(text);
     if duration > 0 {
         let ms = parse_duration_ms(&text[..duration])?;
-        return Ok((duration, ms as f64 / 1000.0));
+        return Ok((duration, ms as f64 / 1000.0, true));
     }
     let length = number_len(text);
-    let word_goes_on =
-        text[length..].bytes().next().is_some_and(|b| b.is_ascii_alphanumeric() || b == b'_');
-    let value = if word_goes_on { None } else { parse_number(&text[..length]) };
-    value.map(|value| (length, value)).ok_or_else(|| {
-        let word = |c: char| c.is_alphanumeric() || c == '.' || c == '_';
-        let end = text.find(|c: char| !word(c)).unwrap_or(text.len());
-        format!("bad number or duration syntax: {:?}", &text[..end])
-    })
+    let next = text[length..].chars().next();
+    if let Some(c) = next.filter(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.')) {
+        return Err(format!("bad number or duration syntax: {:?}", &text[..length + c.len_utf8()]));
+    }
+    match parse_number(&text[..length]) {
+        Some(value) if value.is_infinite() => {
+            Err("error parsing number: value out of range".into())
+        }
+        Some(value) => Ok((length, value, false)),
+        None => Err(format!("bad number or duration syntax: {:?}", &text[..length])),
+    }
 }
 
 fn number_len(text: &str) -> usize {
@@ -185,7 +188,8 @@ mod tests {
             ("500ms", 0.5),
             ("010", 8.0),
         ] {
-            assert_eq!(number(text), Ok((text.len(), value)), "{text}");
+            let (length, found, _) = number(text).unwrap();
+            assert_eq!((length, found), (text.len(), value), "{text}");
         }
         for bad in ["1__0", "1_", "0x", "5mx", "1e5x", "1m1h"] {
             assert!(number(bad).is_err(), "{bad}");

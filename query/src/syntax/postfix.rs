@@ -1,51 +1,74 @@
-//! What may follow an expression: `[range]`, `[range:step]`, `offset`, `@`.
+//! What may follow an expression: `[range]`, `[range:step]`, `offset`, `@`, `anchored`, `smoothed`.
 
-use super::ast::{At, Expr, ExprKind, TimeShift, Type};
-use super::duration_expr::DurationExpr;
+use super::ast::{At, Expr, ExprKind, Extension, TimeShift};
+use super::duration_parser::Folded;
 use super::lexer::Token;
-use super::parser::Parser;
+use super::parser::{Parser, Place};
 use super::{ParseError, Span};
+use crate::numbers::go_float;
 
-/// Largest duration, offset or timestamp in milliseconds (about 292,000 years), so that sums of
-/// a few of them cannot overflow.
+/// Largest timestamp in milliseconds, either sign, so that sums of a few of them cannot overflow.
 const TIME_MS_MAX: f64 = (i64::MAX / 1000) as f64;
 
-/// Milliseconds, or zero and what must be resolved first.
-type Folded = (i64, Option<Box<DurationExpr>>);
+const IN_RANGE: Place = Place {
+    context: "subquery or range selector",
+    expected: "number, duration, step(), or range()",
+};
+const AFTER_RANGE: Place = Place { context: "subquery or range", expected: "\":\" or \"]\"" };
+const IN_STEP: Place =
+    Place { context: "subquery selector", expected: "number, duration, step(), range(), or \"]\"" };
+const AFTER_STEP: Place = Place { context: "subquery selector", expected: "\"]\"" };
+const AT: Place = Place { context: "@", expected: "timestamp" };
+
+/// Which modifiers an expression has already; a bracket makes a new expression.
+#[derive(Clone, Copy, Default)]
+struct Modifiers {
+    offset: bool,
+    at: bool,
+}
 
 impl Parser<'_> {
     pub(super) fn postfixes(&mut self, mut expr: Expr) -> Result<Expr, ParseError> {
-        // Which modifiers are there already; a bracket makes a new expression.
-        let (mut offset, mut at) = (false, false);
+        let mut there = Modifiers::default();
         loop {
             if self.at_symbol("[") {
-                expr = self.bracket(expr, offset, at)?;
-                (offset, at) = (false, false);
+                expr = self.bracket(expr, there)?;
+                there = Modifiers::default();
             } else if self.at_keyword("offset") {
-                let start = self.span.start;
-                self.advance()?;
-                let duration = self.offset_duration()?;
-                let (ms, dynamic) = self.folded(duration, start)?;
-                if std::mem::replace(&mut offset, true) {
-                    return Err(self.error(start, "offset may not be set multiple times"));
-                }
-                let what = "offset modifier";
-                expr = self.shifted(expr, what, |shift| {
-                    (shift.offset_ms, shift.offset) = (ms, dynamic);
-                })?;
+                expr = self.offset(expr, std::mem::replace(&mut there.offset, true))?;
             } else if self.at_symbol("@") {
-                let start = self.span.start;
-                self.advance()?;
-                let value = self.at_value()?;
-                if std::mem::replace(&mut at, true) {
-                    return Err(self.error(start, "@ <timestamp> may not be set multiple times"));
-                }
-                expr = self.shifted(expr, "@ modifier", |shift| shift.at = Some(value))?;
-            } else if self.at_keyword("anchored") || self.at_keyword("smoothed") {
-                return Err(self.unsupported(self.span.start, "an anchored or smoothed selector"));
+                expr = self.at_modifier(expr, std::mem::replace(&mut there.at, true))?;
+            } else if self.at_keyword("anchored") {
+                expr = self.extended(expr, Extension::Anchored)?;
+            } else if self.at_keyword("smoothed") {
+                expr = self.extended(expr, Extension::Smoothed)?;
             } else {
                 return Ok(expr);
             }
+        }
+    }
+
+    fn offset(&mut self, expr: Expr, again: bool) -> Result<Expr, ParseError> {
+        self.advance()?;
+        let (ms, duration) = self.offset_duration()?;
+        let start = expr.span.start;
+        let expr = self.shifted(expr, "offset modifier", |shift| {
+            (shift.offset_ms, shift.offset) = (ms, duration);
+        })?;
+        match again {
+            true => Err(self.error(start, "offset may not be set multiple times")),
+            false => Ok(expr),
+        }
+    }
+
+    fn at_modifier(&mut self, expr: Expr, again: bool) -> Result<Expr, ParseError> {
+        self.advance()?;
+        let start = expr.span.start;
+        let value = self.at_value(start)?;
+        let expr = self.shifted(expr, "@ modifier", |shift| shift.at = Some(value))?;
+        match again {
+            true => Err(self.error(start, "@ <timestamp> may not be set multiple times")),
+            false => Ok(expr),
         }
     }
 
@@ -71,38 +94,54 @@ impl Parser<'_> {
         self.node(expr.kind, Span { start: expr.span.start, end: self.last_end })
     }
 
+    fn extended(&mut self, mut expr: Expr, extension: Extension) -> Result<Expr, ParseError> {
+        self.advance()?;
+        let start = expr.span.start;
+        let selector = match &mut expr.kind {
+            ExprKind::Selector(selector) | ExprKind::Range { selector, .. } => selector,
+            ExprKind::Subquery { .. } => {
+                let message = format!("{extension} modifier is not supported for subqueries");
+                return Err(self.error(start, message));
+            }
+            _ => return Err(self.error(start, format!("{extension} modifier not implemented"))),
+        };
+        if selector.extension.is_some_and(|other| other != extension) {
+            let message = "anchored and smoothed modifiers cannot be used together";
+            return Err(self.error(start, message));
+        }
+        selector.extension = Some(extension);
+        Ok(expr)
+    }
+
     /// `[range]` or `[range:step]` behind `expr`.
-    fn bracket(&mut self, expr: Expr, offset: bool, at: bool) -> Result<Expr, ParseError> {
+    fn bracket(&mut self, expr: Expr, there: Modifiers) -> Result<Expr, ParseError> {
         let colon = std::mem::replace(&mut self.lexer.colon_splits, true);
         let open = self.span.start;
         self.advance()?;
-        let range = self.positive_duration()?;
+        let range = self.positive_duration(IN_RANGE)?;
         let subquery = self.take(":")?;
         let step = match subquery && !self.at_symbol("]") {
-            true => Some(self.positive_duration()?),
+            true => Some(self.positive_duration(IN_STEP)?),
             false => None,
         };
         self.lexer.colon_splits = colon;
-        if !self.at_symbol("]") {
-            return Err(self.unexpected("subquery or range, expected \"]\""));
-        }
-        self.advance()?;
+        self.expect("]", if subquery { AFTER_STEP } else { AFTER_RANGE })?;
         let span = Span { start: expr.span.start, end: self.last_end };
         if subquery {
             return self.subquery(expr, range, step, span);
         }
         match expr.kind {
-            ExprKind::Selector(_) if offset => {
+            ExprKind::Selector(_) if there.offset => {
                 Err(self.error(open, "no offset modifiers allowed before range"))
             }
-            ExprKind::Selector(_) if at => {
+            ExprKind::Selector(_) if there.at => {
                 Err(self.error(open, "no @ modifiers allowed before range"))
             }
             ExprKind::Selector(selector) => {
                 let (range_ms, range) = range;
                 self.node(ExprKind::Range { selector, range_ms, range }, span)
             }
-            _ => Err(self.error(span.start, "ranges only allowed for vector selectors")),
+            _ => Err(self.error(open, "ranges only allowed for vector selectors")),
         }
     }
 
@@ -113,44 +152,18 @@ impl Parser<'_> {
         step: Option<Folded>,
         span: Span,
     ) -> Result<Expr, ParseError> {
-        let found = expr.value_type();
-        if found != Type::Vector {
-            let message =
-                format!("subquery is only allowed on instant vector, got {found} instead");
-            return Err(self.error(expr.span.start, message));
-        }
         let (expr, shift) = (Box::new(expr), TimeShift::default());
         let (step_ms, step) = step.map_or((None, None), |(ms, step)| (Some(ms), step));
         self.node(ExprKind::Subquery { expr, range_ms, step_ms, range, step, shift }, span)
     }
 
-    /// A duration that must be positive as far as that is known yet.
-    fn positive_duration(&mut self) -> Result<Folded, ParseError> {
-        let start = self.span.start;
-        let duration = self.duration_expression(0)?;
-        let (ms, dynamic) = self.folded(duration, start)?;
-        if ms <= 0 && dynamic.is_none() {
-            return Err(self.error(start, "duration must be greater than 0"));
-        }
-        Ok((ms, dynamic))
-    }
-
-    /// Milliseconds of a duration, or what it depends on.
-    fn folded(&self, duration: DurationExpr, at: usize) -> Result<Folded, ParseError> {
-        if duration.depends_on_query() {
-            return Ok((0, Some(Box::new(duration))));
-        }
-        let seconds = duration.seconds(0.0, 0.0).map_err(|text| self.error(at, text))?;
-        Ok((self.milliseconds(seconds, at)?, None))
-    }
-
-    fn at_value(&mut self) -> Result<At, ParseError> {
-        let start = self.span.start;
+    /// What follows `@`; `start` is where the expression before it does.
+    fn at_value(&mut self, start: usize) -> Result<At, ParseError> {
         for (word, value) in [("start", At::Start), ("end", At::End)] {
             if self.at_keyword(word) {
                 self.advance()?;
-                self.expect("(", "@")?;
-                self.expect(")", "@")?;
+                self.expect("(", AT)?;
+                self.expect(")", AT)?;
                 return Ok(value);
             }
         }
@@ -159,26 +172,22 @@ impl Parser<'_> {
             self.take("+")?;
         }
         let seconds = match self.token.clone() {
-            Token::Number(seconds) => seconds,
+            Token::Number { value, .. } => value,
             Token::Word(word) if word.eq_ignore_ascii_case("inf") => f64::INFINITY,
             Token::Word(word) if word.eq_ignore_ascii_case("nan") => f64::NAN,
-            _ => return Err(self.unexpected("@, expected timestamp")),
+            _ => return Err(self.unexpected(AT)),
         };
         self.advance()?;
         let seconds = if negative { -seconds } else { seconds };
-        self.milliseconds(seconds, start).map(At::Timestamp)
+        let ms = (seconds * 1000.0).round();
+        if ms.is_nan() || ms.abs() > TIME_MS_MAX {
+            let shown = match seconds.is_finite() {
+                true => format!("{seconds:.6}"),
+                false => go_float(seconds),
+            };
+            let message = format!("timestamp out of bounds for @ modifier: {shown}");
+            return Err(self.error(start, message));
+        }
+        Ok(At::Timestamp(ms as i64))
     }
-
-    fn milliseconds(&self, seconds: f64, at: usize) -> Result<i64, ParseError> {
-        to_milliseconds(seconds).map_err(|text| self.error(at, text))
-    }
-}
-
-/// Seconds as milliseconds, within bounds.
-pub(super) fn to_milliseconds(seconds: f64) -> Result<i64, String> {
-    let ms = (seconds * 1000.0).round();
-    if ms.is_nan() || ms.abs() > TIME_MS_MAX {
-        return Err(format!("timestamp or duration out of bounds: {seconds}"));
-    }
-    Ok(ms as i64)
 }

@@ -5,11 +5,15 @@ use proto::{MatchOp, Matcher};
 
 use super::ast::{Expr, ExprKind, Selector, TimeShift};
 use super::lexer::Token;
-use super::parser::Parser;
+use super::parser::{Parser, Place};
 use super::{ParseError, Span};
 
 /// Most matchers in one selector.
 pub const MATCHERS_MAX: usize = 1000;
+
+const fn matching(expected: &'static str) -> Place {
+    Place { context: "label matching", expected }
+}
 
 impl Parser<'_> {
     /// A selector; the cursor is behind the metric's name, or on the brace.
@@ -19,39 +23,23 @@ impl Parser<'_> {
         span: Span,
     ) -> Result<Expr, ParseError> {
         let mut matchers = Vec::new();
-        let mut quoted = None;
+        let mut end = span.end;
         if self.at_symbol("{") {
-            self.matchers(&mut matchers, &mut quoted)?;
+            self.matchers(&mut matchers)?;
+            end = self.last_end;
         }
-        let end = self.last_end.max(span.end);
-        if let (Some(name), Some(quoted)) = (&name, &quoted) {
-            let message = format!("metric name must not be set twice: {name:?} or {quoted:?}");
-            return Err(self.error(span.start, message));
-        }
-        if let Some(name) = name.or(quoted) {
-            if let Some(twice) = matchers.iter().find(|m| m.name() == METRIC_NAME) {
-                let other = twice.value();
-                let message = format!("metric name must not be set twice: {name:?} or {other:?}");
-                return Err(self.error(span.start, message));
-            }
-            matchers.push(Matcher::equal(METRIC_NAME, &name));
-        }
-        if matchers.iter().all(Matcher::matches_empty) {
-            let message = "vector selector must contain at least one non-empty matcher";
-            return Err(self.error(span.start, message));
+        if let Some(name) = &name {
+            matchers.push(Matcher::equal(METRIC_NAME, name));
         }
         let id = self.selectors;
         self.selectors += 1;
-        let selector = Selector { id, matchers, shift: TimeShift::default() };
+        let shift = TimeShift::default();
+        let selector = Selector { id, name, matchers, shift, extension: None };
         self.node(ExprKind::Selector(selector), Span { start: span.start, end })
     }
 
-    /// `{…}`; `quoted` gets a metric name that stands alone in quotes.
-    fn matchers(
-        &mut self,
-        matchers: &mut Vec<Matcher>,
-        quoted: &mut Option<String>,
-    ) -> Result<(), ParseError> {
+    /// `{…}`
+    fn matchers(&mut self, matchers: &mut Vec<Matcher>) -> Result<(), ParseError> {
         let colon = std::mem::replace(&mut self.lexer.colon_splits, true);
         self.advance()?;
         while !self.at_symbol("}") {
@@ -59,9 +47,9 @@ impl Parser<'_> {
                 let message = format!("a selector has more than {MATCHERS_MAX} matchers");
                 return Err(self.error(self.span.start, message));
             }
-            self.matcher(matchers, quoted)?;
+            matchers.push(self.matcher()?);
             if !self.at_symbol("}") {
-                self.expect(",", "label matching, expected \",\" or \"}\"")?;
+                self.expect(",", matching("\",\" or \"}\""))?;
             }
         }
         self.lexer.colon_splits = colon;
@@ -69,59 +57,36 @@ impl Parser<'_> {
         Ok(())
     }
 
-    fn matcher(
-        &mut self,
-        matchers: &mut Vec<Matcher>,
-        quoted: &mut Option<String>,
-    ) -> Result<(), ParseError> {
+    fn matcher(&mut self) -> Result<Matcher, ParseError> {
         let start = self.span.start;
-        let name = match self.advance()? {
-            Token::Word(name) => name,
+        let name = match self.token.clone() {
+            Token::Word(name) => {
+                self.advance()?;
+                name
+            }
             Token::String(name) => {
+                self.advance()?;
                 let name = self.utf8(name, start)?;
                 if self.at_symbol(",") || self.at_symbol("}") {
-                    return self.metric_in_braces(name, quoted, start);
+                    return Ok(Matcher::equal(METRIC_NAME, &name));
                 }
                 name
             }
-            token => {
-                let message = format!(
-                    "unexpected {} in label matching, expected identifier or \"}}\"",
-                    token.describe()
-                );
-                return Err(self.error(start, message));
-            }
+            _ => return Err(self.unexpected(matching("identifier or \"}\""))),
         };
         let op = match &self.token {
             Token::Symbol("=") => MatchOp::Equal,
             Token::Symbol("!=") => MatchOp::NotEqual,
             Token::Symbol("=~") => MatchOp::Regex,
             Token::Symbol("!~") => MatchOp::NotRegex,
-            _ => return Err(self.unexpected("label matching, expected label matching operator")),
+            _ => return Err(self.unexpected(matching("label matching operator"))),
         };
         self.advance()?;
-        let value_at = self.span.start;
         let Token::String(value) = self.token.clone() else {
-            return Err(self.unexpected("label matching, expected string"));
+            return Err(self.unexpected(matching("string")));
         };
+        let value = self.utf8(value, self.span.start)?;
         self.advance()?;
-        let value = self.utf8(value, value_at)?;
-        let matcher = Matcher::new(&name, op, &value);
-        matchers.push(matcher.map_err(|error| self.error(value_at, error.to_string()))?);
-        Ok(())
-    }
-
-    fn metric_in_braces(
-        &mut self,
-        name: String,
-        quoted: &mut Option<String>,
-        start: usize,
-    ) -> Result<(), ParseError> {
-        if let Some(first) = quoted {
-            let message = format!("metric name must not be set twice: {first:?} or {name:?}");
-            return Err(self.error(start, message));
-        }
-        *quoted = Some(name);
-        Ok(())
+        Matcher::new(&name, op, &value).map_err(|error| self.error(start, error.to_string()))
     }
 }

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use proto::is_stale;
+use proto::histogram::Buckets;
+use proto::{FloatHistogram, is_stale};
 use query::{QueryError, QueryResult, ResultSeries, ResultType};
 use regex::Regex;
 
+use crate::histogram::Literal;
 use crate::script::{Eval, Expect, Text, When};
 use crate::values::{SeriesLine, Value};
 
@@ -14,15 +16,12 @@ type LabelPairs = Vec<(String, String)>;
 /// Relative difference that is no difference.
 const TOLERANCE: f64 = 1e-6;
 
-/// Whether an error is the expected one. What is not supported yet never is.
+/// Whether an error is the expected one.
 pub fn failure(error: &QueryError, expected: &Text) -> Result<(), String> {
     let text = match error {
         QueryError::Parse(error) => error.message.clone(),
         error => error.to_string(),
     };
-    if text.contains("not supported yet") {
-        return Err(text);
-    }
     match is_text(expected, &text)? {
         true => Ok(()),
         false => Err(format!("it fails with {text:?}, expected {expected:?}")),
@@ -71,8 +70,8 @@ fn kind(kind: &str, found: &[String], expected: &[Text], none: bool) -> Result<(
     Ok(())
 }
 
-/// The value.
-pub fn value(answer: &QueryResult, eval: &Eval) -> Result<(), String> {
+/// The value of a case, asked `when`.
+pub fn value(answer: &QueryResult, eval: &Eval, when: When) -> Result<(), String> {
     let expect = &eval.expect;
     if let Some(expected) = &expect.string {
         let found = answer.string().map(|(_, text)| text);
@@ -83,14 +82,11 @@ pub fn value(answer: &QueryResult, eval: &Eval) -> Result<(), String> {
         let equal = found.is_some_and(|found| almost_equal(found, expected));
         return same(equal, &found, &expected);
     }
-    if expect.series.iter().any(|line| line.values.contains(&Value::Histogram)) {
-        return Err("native histograms are not supported yet".to_owned());
-    }
     if !matches!(answer.result_type(), ResultType::Vector | ResultType::Matrix) {
         return Err(format!("the result is a {}", answer.result_type().name()));
     }
     let found: Vec<ResultSeries> = answer.series().collect();
-    match (eval.when, expect.range) {
+    match (when, expect.range) {
         (_, Some((start, end, step))) | (When::Range(start, end, step), _) => {
             matrix(&found, &expect.series, (start, end, step))
         }
@@ -98,15 +94,26 @@ pub fn value(answer: &QueryResult, eval: &Eval) -> Result<(), String> {
     }
 }
 
+/// Whether a matrix is sorted by labels, without doubles.
+fn sorted(found: &[ResultSeries]) -> Result<(), String> {
+    let sorted = found.windows(2).all(|two| two[0].labels < two[1].labels);
+    same(sorted, &"an unsorted matrix", &"one sorted by labels")
+}
+
 /// An instant case's expectation against the step at `at` of a range.
 pub fn middle(answer: &QueryResult, eval: &Eval, at: i64) -> Result<(), String> {
     let mut found: Vec<ResultSeries> = answer.series().collect();
-    found.iter_mut().for_each(|series| series.samples.retain(|(time, _)| *time == at));
-    found.retain(|series| !series.samples.is_empty());
+    sorted(&found)?;
+    found.iter_mut().for_each(|series| {
+        series.samples.retain(|(time, _)| *time == at);
+        series.histograms.retain(|(time, _)| *time == at);
+    });
+    found.retain(|series| !series.samples.is_empty() || !series.histograms.is_empty());
     match (eval.expect.scalar, found.as_slice()) {
         (None, found) => vector(found, &eval.expect, at),
         (Some(expected), [one]) => {
-            same(almost_equal(one.samples[0].1, expected), &one.samples, &expected)
+            let equal = one.samples.first().is_some_and(|(_, v)| almost_equal(*v, expected));
+            same(equal, one, &expected)
         }
         (Some(expected), other) => same(false, &other, &expected),
     }
@@ -124,7 +131,7 @@ fn vector(found: &[ResultSeries], expect: &Expect, at: i64) -> Result<(), String
     let mut lines = Vec::new();
     for line in &expect.series {
         match line.values.as_slice() {
-            [Value::Number(value)] => lines.push((line.labels.clone(), vec![(at, *value)])),
+            [value] => lines.push((line.labels.clone(), vec![(at, value.clone())])),
             other => return Err(format!("an instant case expects one value, not {other:?}")),
         }
     }
@@ -148,20 +155,18 @@ fn matrix(
             return Err(format!("{} positions for {steps} steps", line.values.len()));
         }
         let times = (0..).map(|index| start + index * step);
-        let samples = times.zip(&line.values).filter_map(|(time, value)| match value {
-            Value::Number(value) => Some((time, *value)),
-            _ => None,
-        });
-        lines.push((line.labels.clone(), samples.collect()));
+        lines.push((line.labels.clone(), times.zip(line.values.iter().cloned()).collect()));
     }
-    let sorted = found.windows(2).all(|two| two[0].labels < two[1].labels);
-    same(sorted, &"an unsorted matrix", &"one sorted by labels")?;
+    sorted(found)?;
     all(found, lines)
 }
 
 /// Exactly the expected series with the expected samples.
-fn all(found: &[ResultSeries], expected: Vec<(LabelPairs, Vec<(i64, f64)>)>) -> Result<(), String> {
-    let mut wanted: BTreeMap<LabelPairs, Vec<(i64, f64)>> = BTreeMap::new();
+fn all(
+    found: &[ResultSeries],
+    expected: Vec<(LabelPairs, Vec<(i64, Value)>)>,
+) -> Result<(), String> {
+    let mut wanted: BTreeMap<LabelPairs, Vec<(i64, Value)>> = BTreeMap::new();
     for (labels, samples) in expected {
         if wanted.insert(labels.clone(), samples).is_some() {
             return Err(format!("the script names {labels:?} twice"));
@@ -171,15 +176,46 @@ fn all(found: &[ResultSeries], expected: Vec<(LabelPairs, Vec<(i64, f64)>)>) -> 
         let Some(samples) = wanted.remove(&series.labels) else {
             return Err(format!("unexpected series {series:?}"));
         };
-        let equal = samples.len() == series.samples.len()
-            && samples
-                .iter()
-                .zip(&series.samples)
-                .all(|(a, b)| a.0 == b.0 && almost_equal(a.1, b.1));
-        same(equal, series, &samples)?;
+        same(samples_equal(series, &samples), series, &samples)?;
     }
-    wanted.retain(|_, samples| !samples.is_empty());
+    wanted.retain(|_, samples| samples.iter().any(|(_, v)| !matches!(v, Value::Missing)));
     same(wanted.is_empty(), &"no such series", &wanted)
+}
+
+fn samples_equal(found: &ResultSeries, expected: &[(i64, Value)]) -> bool {
+    let (mut floats, mut histograms) = (found.samples.iter(), found.histograms.iter());
+    let equal = expected.iter().all(|(time, value)| match value {
+        Value::Missing => true,
+        Value::Stale => false,
+        Value::Number(value) => {
+            floats.next().is_some_and(|(t, v)| t == time && almost_equal(*v, *value))
+        }
+        Value::Histogram(literal) => {
+            histograms.next().is_some_and(|(t, h)| t == time && histograms_equal(h, literal))
+        }
+    });
+    equal && floats.next().is_none() && histograms.next().is_none()
+}
+
+/// Layouts must be the same once empty buckets are gone; counts within the tolerance. The counter
+/// reset hint counts only if the literal spells it out.
+fn histograms_equal(found: &FloatHistogram, literal: &Literal) -> bool {
+    let (mut found, mut expected) = (found.clone(), literal.histogram.clone());
+    found.compact();
+    expected.compact();
+    let sides = [(&found.positive, &expected.positive), (&found.negative, &expected.negative)];
+    let same_buckets = |(a, b): (&Buckets, &Buckets)| {
+        let mut counts = a.counts().iter().zip(b.counts());
+        a.indices() == b.indices() && counts.all(|(a, b)| almost_equal(*a, *b))
+    };
+    found.schema == expected.schema
+        && found.zero_threshold == expected.zero_threshold
+        && found.custom_values == expected.custom_values
+        && almost_equal(found.count, expected.count)
+        && almost_equal(found.sum, expected.sum)
+        && almost_equal(found.zero_count, expected.zero_count)
+        && sides.into_iter().all(same_buckets)
+        && (!literal.hinted || found.counter_reset_hint == expected.counter_reset_hint)
 }
 
 fn almost_equal(a: f64, b: f64) -> bool {

@@ -2,72 +2,66 @@
 
 use std::sync::atomic::AtomicBool;
 
-use async_trait::async_trait;
-use proto::{Labels, Matcher, STALE_NAN_BITS};
 use query::memory::MemoryStore;
-use query::{
-    Dictionary, Engine, EngineOptions, QueryError, QueryResult, QueryTimes, Queryable,
-    SelectRequest, SeriesSet, SourceError,
-};
+use query::{Engine, EngineOptions, QueryError, QueryResult, QueryTimes};
 
-use crate::compare;
 use crate::script::{Command, Eval, When};
-use crate::values::{SeriesLine, Value};
+use crate::{compare, rerun, storing};
+
+/// Most samples a query may hold.
+const SAMPLES_MAX: usize = 10_000;
+
+/// Calls whose value tells an instant query from a range.
+const OF_THE_QUERY: [&str; 4] = ["start()", "end()", "range()", "step()"];
 
 /// How a script went.
 #[derive(Default)]
 pub struct Outcome {
     /// Cases that did as expected.
     pub passed: usize,
+    /// Queries that those took.
+    pub queries: usize,
     /// What the others did.
     pub failures: Vec<String>,
 }
 
-/// Samples as floats; series that hold what is not supported yet cannot be selected.
-#[derive(Default)]
+/// What cases are run against.
 struct Storage {
     store: MemoryStore,
-    unsupported: Vec<Labels>,
+    engine: Engine,
 }
 
-#[async_trait]
-impl Queryable for Storage {
-    async fn select(
-        &self,
-        request: &SelectRequest,
-        dictionary: &Dictionary,
-    ) -> Result<SeriesSet, SourceError> {
-        let hits = |labels: &Labels| {
-            let value = |m: &Matcher| labels.get(m.name()).unwrap_or("").to_owned();
-            request.matchers.iter().all(|m| m.matches(&value(m)))
-        };
-        if self.unsupported.iter().any(hits) {
-            let text = "native histograms and start timestamps are not supported yet";
-            return Err(SourceError::Internal(text.to_owned()));
-        }
-        self.store.select(request, dictionary).await
+/// The settings of upstream's tests.
+pub fn upstream() -> EngineOptions {
+    EngineOptions {
+        delayed_name_removal: true,
+        samples_max: SAMPLES_MAX,
+        ..EngineOptions::default()
     }
 }
 
 /// Runs all commands; a bad load fails the case after it by its consequences, and is reported.
-pub fn run(commands: &[Command]) -> Outcome {
+pub fn run(commands: &[Command], options: EngineOptions) -> Outcome {
     let mut outcome = Outcome::default();
-    let mut storage = Storage::default();
+    let mut storage = Storage { store: MemoryStore::default(), engine: Engine::new(options) };
     for command in commands {
         match command {
-            Command::Clear => storage = Storage::default(),
-            Command::Load { interval_ms, series, start_times, with_nhcb } => {
-                for line in series {
-                    if *with_nhcb {
-                        storage.unsupported.extend(nhcb_of(line));
-                    }
-                    if let Err(error) = load(&mut storage, *interval_ms, line, *start_times) {
-                        outcome.failures.push(format!("load: {error}"));
-                    }
-                }
+            Command::Clear => storage.store = MemoryStore::default(),
+            Command::Load { interval_ms, series, with_nhcb } => {
+                let mut loads =
+                    series.iter().map(|l| storing::series(&mut storage.store, *interval_ms, l));
+                let loaded = loads.try_for_each(|loaded| loaded);
+                let loaded = loaded.and_then(|()| match with_nhcb {
+                    true => storing::converted(&mut storage.store, *interval_ms, series),
+                    false => Ok(()),
+                });
+                outcome.failures.extend(loaded.err().map(|error| format!("load: {error}")));
             }
             Command::Eval(eval) => match case(&storage, eval) {
-                Ok(()) => outcome.passed += 1,
+                Ok(queries) => {
+                    outcome.passed += 1;
+                    outcome.queries += queries;
+                }
                 Err(why) => {
                     outcome.failures.push(format!("line {}: {}: {why}", eval.line, eval.query));
                 }
@@ -77,81 +71,59 @@ pub fn run(commands: &[Command]) -> Outcome {
     outcome
 }
 
-/// Labels of the native histogram that a classic bucket belongs to.
-fn nhcb_of(line: &SeriesLine) -> Option<Labels> {
-    let base = |name: &str, value: &str| match (name, value.strip_suffix("_bucket")) {
-        ("le", _) => None,
-        ("__name__", base) => base.map(str::to_owned),
-        _ => Some(value.to_owned()),
+/// Runs a case with all its re-runs; how many queries these were.
+fn case(storage: &Storage, eval: &Eval) -> Result<usize, String> {
+    let at = match (eval.when, eval.expect.range) {
+        (When::Range(..), _) => return once(storage, eval, &eval.query, eval.when).map(|_| 1),
+        (When::Instant(_), Some((_, end, _))) => end,
+        (When::Instant(at), None) => at,
     };
-    let is_bucket = line.labels.iter().any(|(n, v)| n == "__name__" && v.ends_with("_bucket"));
-    let pairs = line.labels.iter().filter_map(|(n, v)| base(n, v).map(|v| (n.as_str(), v)));
-    if is_bucket { Labels::from_pairs(pairs).ok() } else { None }
-}
-
-fn load(
-    storage: &mut Storage,
-    interval_ms: i64,
-    line: &SeriesLine,
-    start_times: bool,
-) -> Result<(), String> {
-    let pairs = line.labels.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-    let labels = Labels::from_pairs(pairs).map_err(|error| error.to_string())?;
-    if start_times || line.values.contains(&Value::Histogram) {
-        storage.unsupported.push(labels.clone());
-    }
-    for (position, value) in line.values.iter().enumerate() {
-        let time = position as i64 * interval_ms;
-        match value {
-            Value::Number(value) => storage.store.push(&labels, time, *value),
-            Value::Stale => storage.store.push(&labels, time, f64::from_bits(STALE_NAN_BITS)),
-            Value::Missing | Value::Histogram => {}
+    let mut queries = 0;
+    for (text, time) in rerun::variants(&eval.query, at) {
+        let shown = |error: String| format!("as {text} at {time} ms: {error}");
+        queries += 1;
+        if once(storage, eval, &text, When::Instant(time)).map_err(shown)? {
+            let ran = as_range(storage, eval, &text, time);
+            queries += usize::from(ran.map_err(|error| shown(format!("as a range: {error}")))?);
         }
     }
-    Ok(())
+    Ok(queries)
 }
 
-fn case(storage: &Storage, eval: &Eval) -> Result<(), String> {
-    let answer = query(storage, &eval.query, eval.when, eval.expect.range.map(|(_, end, _)| end));
-    let answer = match (answer, &eval.expect.fail) {
+/// Asks once; whether there is an answer, as expected, or else the expected failure.
+fn once(storage: &Storage, eval: &Eval, text: &str, when: When) -> Result<bool, String> {
+    let answer = match (query(storage, text, when), &eval.expect.fail) {
         (Ok(answer), None) => answer,
         (Ok(_), Some(_)) => return Err("it should fail and does not".to_owned()),
         (Err(error), None) => return Err(format!("it fails: {error}")),
-        (Err(error), Some(expected)) => return compare::failure(&error, expected),
+        (Err(error), Some(expected)) => return compare::failure(&error, expected).map(|()| false),
     };
     compare::annotations(&answer, &eval.expect)?;
-    compare::value(&answer, eval)?;
-    as_range(storage, eval)
+    compare::value(&answer, eval, when)?;
+    Ok(true)
 }
 
-/// Evaluates an instant case again as the middle step of a range, as upstream's runner does,
-/// where the answer does not depend on the kind of query.
-fn as_range(storage: &Storage, eval: &Eval) -> Result<(), String> {
-    let When::Instant(at) = eval.when else { return Ok(()) };
+/// Evaluates an instant case again as the middle step of a range, where the answer does not
+/// depend on the kind of query; whether it does not.
+fn as_range(storage: &Storage, eval: &Eval, text: &str, at: i64) -> Result<bool, String> {
     let expect = &eval.expect;
-    let of_the_query = ["start()", "end()", "range()", "step()"];
-    let depends = of_the_query.iter().any(|call| eval.query.contains(call));
-    if expect.ordered || expect.range.is_some() || expect.string.is_some() || depends {
-        return Ok(());
+    let depends = OF_THE_QUERY.iter().any(|call| text.contains(call));
+    if expect.range.is_some() || expect.string.is_some() || depends {
+        return Ok(false);
     }
     let range = When::Range(at - 60_000, at + 60_000, 60_000);
-    let answer = query(storage, &eval.query, range, None);
-    let answer = answer.map_err(|error| format!("as a range it fails: {error}"))?;
-    compare::middle(&answer, eval, at).map_err(|error| format!("as a range: {error}"))
+    let answer = query(storage, text, range).map_err(|error| format!("it fails: {error}"))?;
+    if !expect.ordered {
+        compare::middle(&answer, eval, at)?;
+    }
+    Ok(true)
 }
 
-/// The answer; `end` is when an instant query for a range vector is evaluated.
-fn query(
-    storage: &Storage,
-    text: &str,
-    when: When,
-    end: Option<i64>,
-) -> Result<QueryResult, QueryError> {
-    let options = EngineOptions { delayed_name_removal: true, ..EngineOptions::default() };
+fn query(storage: &Storage, text: &str, when: When) -> Result<QueryResult, QueryError> {
     let times = match when {
-        When::Instant(at) => QueryTimes::Instant(end.unwrap_or(at)),
+        When::Instant(at) => QueryTimes::Instant(at),
         When::Range(start_ms, end_ms, step_ms) => QueryTimes::Range { start_ms, end_ms, step_ms },
     };
-    let plan = Engine::new(options).prepare(text, times)?;
-    futures::executor::block_on(query::run(&plan, storage, &AtomicBool::new(false)))
+    let plan = storage.engine.prepare(text, times)?;
+    futures::executor::block_on(query::run(&plan, &storage.store, &AtomicBool::new(false)))
 }

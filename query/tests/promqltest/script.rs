@@ -2,7 +2,7 @@
 
 use query::syntax::parse_duration_ms;
 
-use crate::values::{SeriesLine, number, series_line};
+use crate::values::{SeriesLine, is_start_line, number, series_line, start_line};
 
 /// A command of a script.
 #[derive(Debug)]
@@ -15,8 +15,6 @@ pub enum Command {
         interval_ms: i64,
         /// What to add.
         series: Vec<SeriesLine>,
-        /// Whether there are lines of start timestamps.
-        start_times: bool,
         /// Whether native histograms are to be made of the classic ones.
         with_nhcb: bool,
     },
@@ -124,6 +122,7 @@ fn command(line: usize, head: &str, body: &[&str]) -> Result<(Command, usize), S
             let mut eval = head_of_eval(line, rest.trim())?;
             suffix(word, &mut eval.expect)?;
             let used = eval_body(body, &mut eval.expect)?;
+            consistent(&eval.expect)?;
             Ok((Command::Eval(Box::new(eval)), used))
         }
         _ => Err(format!("unknown command {word:?}")),
@@ -132,12 +131,25 @@ fn command(line: usize, head: &str, body: &[&str]) -> Result<(Command, usize), S
 
 fn load(interval: &str, with_nhcb: bool, body: &[&str]) -> Result<Command, String> {
     let interval_ms = parse_duration_ms(interval)?;
-    let is_start_times =
-        |line: &&&str| line.split_whitespace().next().is_some_and(|metric| metric.contains("@st"));
-    let start_times = body.iter().any(|line| is_start_times(&line));
-    let lines = body.iter().filter(|line| !is_start_times(line));
-    let series = lines.map(|line| series_line(line)).collect::<Result<_, _>>()?;
-    Ok(Command::Load { interval_ms, series, start_times, with_nhcb })
+    let (mut series, mut starts) = (Vec::new(), None);
+    for line in body {
+        if is_start_line(line) {
+            starts = Some(start_line(line)?);
+            continue;
+        }
+        let mut line = series_line(line)?;
+        if let Some((labels, offsets)) = starts.take() {
+            if labels != line.labels || offsets.len() != line.values.len() {
+                return Err(format!("start timestamps do not belong to {:?}", line.labels));
+            }
+            line.start_offsets = offsets;
+        }
+        series.push(line);
+    }
+    match starts {
+        Some((labels, _)) => Err(format!("start timestamps of {labels:?} without samples")),
+        None => Ok(Command::Load { interval_ms, series, with_nhcb }),
+    }
 }
 
 /// Takes a word off the front.
@@ -217,6 +229,9 @@ fn expectation(text: &str, expect: &mut Expect) -> Result<(), String> {
     let (word, rest) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
     let rest = rest.trim();
     match word {
+        "fail" if expect.fail.is_some() => {
+            return Err("only one failure can be expected".to_owned());
+        }
         "fail" => expect.fail = Some(message(rest)?),
         "ordered" => expect.ordered = true,
         "warn" => expect.warnings.push(message(rest)?),
@@ -232,6 +247,18 @@ fn expectation(text: &str, expect: &mut Expect) -> Result<(), String> {
         _ => return Err(format!("unknown expectation {text:?}")),
     }
     Ok(())
+}
+
+/// Refuses expectations that contradict each other.
+fn consistent(expect: &Expect) -> Result<(), String> {
+    let pairs = [
+        (!expect.warnings.is_empty() && expect.no_warnings, "warn and no_warn"),
+        (!expect.infos.is_empty() && expect.no_infos, "info and no_info"),
+    ];
+    match pairs.iter().find(|(both, _)| *both) {
+        Some((_, names)) => Err(format!("{names} cannot be expected together")),
+        None => Ok(()),
+    }
 }
 
 fn message(text: &str) -> Result<Text, String> {

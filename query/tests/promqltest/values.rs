@@ -1,9 +1,11 @@
 //! Series lines: a metric and a list of values.
 
-use query::syntax::{ExprKind, parse};
+use query::syntax::{ExprKind, parse, parse_duration_ms};
+
+use crate::histogram::{self, Literal};
 
 /// One position of a list.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub enum Value {
     /// `_`
     Missing,
@@ -11,8 +13,8 @@ pub enum Value {
     Stale,
     /// A float.
     Number(f64),
-    /// A native histogram, whatever it holds: not supported yet.
-    Histogram,
+    /// A native histogram.
+    Histogram(Box<Literal>),
 }
 
 /// A metric and its values.
@@ -22,6 +24,8 @@ pub struct SeriesLine {
     pub labels: Vec<(String, String)>,
     /// One a position.
     pub values: Vec<Value>,
+    /// Start timestamps relative to the samples, milliseconds, from an `@st` line.
+    pub start_offsets: Vec<Option<i64>>,
 }
 
 /// Reads `metric{a="b"} 1 2 _ 3x4`.
@@ -29,7 +33,54 @@ pub fn series_line(line: &str) -> Result<SeriesLine, String> {
     let end = metric_end(line);
     let labels = metric(&line[..end])?;
     let values = values(&line[end..])?;
-    Ok(SeriesLine { labels, values })
+    Ok(SeriesLine { labels, values, start_offsets: Vec::new() })
+}
+
+/// Labels, and a start timestamp a position.
+type StartLine = (Vec<(String, String)>, Vec<Option<i64>>);
+
+/// Whether a line gives start timestamps: its metric ends in `@st`.
+pub fn is_start_line(line: &str) -> bool {
+    line[..metric_end(line)].ends_with("@st")
+}
+
+/// Reads `metric{a="b"}@st -1m _ 0sx3`: labels and offsets.
+pub fn start_line(line: &str) -> Result<StartLine, String> {
+    let end = metric_end(line);
+    let labels = metric(line[..end].trim_end_matches("@st"))?;
+    let mut offsets = Vec::new();
+    for token in line[end..].split_whitespace() {
+        start_item(token, &mut offsets)?;
+    }
+    Ok((labels, offsets))
+}
+
+/// `_`, `_xN`, `d`, `dxN`, `d+dxN`, `d-dxN`.
+fn start_item(token: &str, out: &mut Vec<Option<i64>>) -> Result<(), String> {
+    let bad = || format!("bad start timestamp {token:?}");
+    let repeats = |text: &str| text.parse::<usize>().map_err(|_| bad());
+    if let Some(rest) = token.strip_prefix('_') {
+        let count = rest.strip_prefix('x').map_or(Ok(1), repeats)?;
+        out.resize(out.len() + count, None);
+        return Ok(());
+    }
+    let (first, rest) = offset(token)?;
+    if rest.is_empty() {
+        out.push(Some(first));
+        return Ok(());
+    }
+    let (step, rest) = if rest.starts_with('x') { (0, rest) } else { offset(rest)? };
+    let count = repeats(rest.strip_prefix('x').ok_or_else(bad)?)? as i64;
+    out.extend((0..=count).map(|index| Some(first + index * step)));
+    Ok(())
+}
+
+/// The signed duration at the start of a text, milliseconds, and what follows.
+fn offset(text: &str) -> Result<(i64, &str), String> {
+    let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
+    let end = unsigned.find(['+', '-', 'x']).unwrap_or(unsigned.len());
+    let ms = parse_duration_ms(&unsigned[..end])?;
+    Ok((if text.starts_with('-') { -ms } else { ms }, &unsigned[end..]))
 }
 
 /// Where the metric ends: at the first blank outside of braces and quotes.
@@ -73,8 +124,8 @@ fn values(text: &str) -> Result<Vec<Value>, String> {
         let length = token_len(rest);
         let (token, after) = rest.split_at(length);
         if token.contains("{{") {
-            // The number of positions does not matter: such a case fails as a whole.
-            out.push(Value::Histogram);
+            let histograms = histogram::item(token)?.into_iter();
+            out.extend(histograms.map(|literal| Value::Histogram(Box::new(literal))));
         } else {
             item(token, &mut out)?;
         }

@@ -5,8 +5,8 @@ use std::collections::VecDeque;
 use super::Call;
 use crate::eval::accumulators::Mean;
 use crate::functions::Window;
-use crate::kahan::Sum;
 use crate::queryable::Columns;
+use proto::kahan::Sum;
 
 /// count, present, first, last and their times.
 pub(super) fn ends(call: &Call, columns: &Columns, out: &mut [f64]) {

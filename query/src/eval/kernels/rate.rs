@@ -52,8 +52,8 @@ fn resets_within(values: &[f64]) -> f64 {
     values.windows(2).filter(|two| two[1] < two[0]).map(|two| two[0]).sum()
 }
 
-/// How much longer the window is than the samples in it, as far as one may extrapolate: to the
-/// window's end if that is near, else half a sample distance; never below zero for a counter.
+/// How much more than its samples a window has, as far as one may extrapolate: to the window's
+/// end if that is near, else half a sample distance; never below zero for a counter.
 fn extrapolation(
     call: &Call,
     columns: &Columns,
@@ -61,26 +61,59 @@ fn extrapolation(
     range: Range<usize>,
     increase: f64,
 ) -> f64 {
-    let first_value = columns.values[range.start];
-    let (first, last) = (columns.timestamps[range.start], columns.timestamps[range.end - 1]);
-    let sampled = seconds(last.saturating_sub(first));
-    let average = sampled / (range.len() - 1) as f64;
-    let threshold = average * 1.1;
-    let mut to_start = seconds(first.saturating_sub(call.windows.start(step)));
-    let mut to_end = seconds(call.windows.end(step).saturating_sub(last));
-    if to_start >= threshold {
-        to_start = average / 2.0;
-    }
-    if call.function != Window::Delta && increase > 0.0 && first_value >= 0.0 {
-        let to_zero = sampled * (first_value / increase);
-        if to_zero < to_start {
-            to_start = to_zero;
+    let first = columns.values[range.start];
+    let has_zero = call.function != Window::Delta && increase > 0.0 && first >= 0.0;
+    let extent = Extent {
+        window: (call.windows.start(step), call.windows.end(step)),
+        first_ms: columns.timestamps[range.start],
+        last_ms: columns.timestamps[range.end - 1],
+        samples: range.len(),
+        started_ms: None,
+        zero: has_zero.then_some((first, increase)),
+    };
+    extent.factor()
+}
+
+/// What extrapolation depends on.
+pub(crate) struct Extent {
+    /// Start and end of the window.
+    pub window: (i64, i64),
+    pub first_ms: i64,
+    pub last_ms: i64,
+    pub samples: usize,
+    /// When the counter began within the window, if that is known.
+    pub started_ms: Option<i64>,
+    /// First value and increase of a counter: they say when it was zero.
+    pub zero: Option<(f64, f64)>,
+}
+
+impl Extent {
+    /// How much more than the increase between its samples the window has.
+    #[inline]
+    pub(crate) fn factor(&self) -> f64 {
+        let sampled = seconds(self.last_ms.saturating_sub(self.first_ms));
+        let average = if self.samples > 1 { sampled / (self.samples - 1) as f64 } else { 0.0 };
+        let threshold = average * 1.1;
+        let mut to_end = seconds(self.window.1.saturating_sub(self.last_ms));
+        if to_end >= threshold {
+            to_end = average / 2.0;
         }
+        if let Some(started) = self.started_ms {
+            let counted = seconds(self.last_ms.saturating_sub(started));
+            return (counted + to_end) / counted;
+        }
+        let mut to_start = seconds(self.first_ms.saturating_sub(self.window.0));
+        if to_start >= threshold {
+            to_start = average / 2.0;
+        }
+        if let Some((first, increase)) = self.zero {
+            let to_zero = sampled * (first / increase);
+            if to_zero < to_start {
+                to_start = to_zero;
+            }
+        }
+        (sampled + to_start + to_end) / sampled
     }
-    if to_end >= threshold {
-        to_end = average / 2.0;
-    }
-    (sampled + to_start + to_end) / sampled
 }
 
 /// irate and idelta.

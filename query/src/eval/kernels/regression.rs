@@ -2,8 +2,8 @@
 
 use super::Call;
 use crate::functions::Window;
-use crate::kahan::Sum;
 use crate::queryable::Columns;
+use proto::kahan::Sum;
 
 /// deriv and predict_linear: least squares over the window.
 pub(super) fn linear(call: &Call, columns: &Columns, out: &mut [f64]) {

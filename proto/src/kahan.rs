@@ -2,15 +2,17 @@
 
 /// A sum and what rounding has taken from it.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Sum {
+pub struct Sum {
+    /// The sum as far as it could be rounded.
     pub sum: f64,
+    /// What rounding has taken from it.
     pub compensation: f64,
 }
 
 impl Sum {
     /// Adds a value. An infinite sum carries no compensation.
     #[inline]
-    pub(crate) fn add(&mut self, value: f64) {
+    pub fn add(&mut self, value: f64) {
         let total = self.sum + value;
         self.compensation = if total.is_infinite() {
             0.0
@@ -24,12 +26,12 @@ impl Sum {
 
     /// The sum with what was lost.
     #[inline]
-    pub(crate) fn both(self) -> f64 {
+    pub fn both(self) -> f64 {
         if self.sum.is_infinite() { self.sum } else { self.sum + self.compensation }
     }
 
     /// Sum of all values.
-    pub(crate) fn of(values: &[f64]) -> f64 {
+    pub fn of(values: &[f64]) -> f64 {
         let mut sum = Sum::default();
         values.iter().for_each(|value| sum.add(*value));
         sum.both()

@@ -1,0 +1,21 @@
+//! Trees of queries, to be compared.
+
+use serde_json::Value;
+
+/// The tree as JSON, the matchers of each selector in order: printing sorts them.
+pub fn tree(expr: &query::syntax::Expr) -> Value {
+    let mut tree = query::syntax::tree_json(expr);
+    sort_matchers(&mut tree);
+    tree
+}
+
+fn sort_matchers(tree: &mut Value) {
+    if let Some(Value::Array(matchers)) = tree.get_mut("matchers") {
+        matchers.sort_by_key(Value::to_string);
+    }
+    match tree {
+        Value::Array(items) => items.iter_mut().for_each(sort_matchers),
+        Value::Object(fields) => fields.values_mut().for_each(sort_matchers),
+        _ => {}
+    }
+}
