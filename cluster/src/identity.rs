@@ -27,6 +27,10 @@ pub use record::{Founding, Promise};
 /// Name of the file in the data directory.
 const FILE_NAME: &str = "node";
 
+/// How much the life number advances while a node runs: an old copy of the disk does not catch up
+/// by the one that it advances at each start.
+const ADVANCE: u64 = 1 << 10;
+
 /// What a node says that must not go on.
 const OUTDATED: &str =
     "this node runs on an old copy of its disk; replace this node by an empty one";
@@ -72,7 +76,7 @@ impl Identity {
     pub fn advance(&self) -> Result<()> {
         let lives = self.lives.lock().clone();
         self.change(|r| {
-            r.life.0 += 1;
+            r.life.0 += ADVANCE;
             r.lives = lives;
         })
     }

@@ -33,6 +33,10 @@ mod edges;
 
 use edges::Edges;
 
+/// A connection of a peer that is silent for so long is asked for a sign of life, and closed when
+/// none comes in as long again.
+const PEER_KEEP_ALIVE: Duration = Duration::from_secs(10);
+
 /// Samples of a late part that make it due at once.
 const LATE_SAMPLES_MAX: u64 = 10_000_000;
 
@@ -377,6 +381,8 @@ fn serve_grpc(incoming: Incoming, cluster: &Cluster, peers: Arc<PeerService>) ->
         .max_encoding_message_size(MESSAGE_BYTES_MAX);
     let (stop, stopped) = oneshot::channel::<()>();
     let server = tonic::transport::Server::builder()
+        .http2_keepalive_interval(Some(PEER_KEEP_ALIVE))
+        .http2_keepalive_timeout(Some(PEER_KEEP_ALIVE))
         .add_service(cluster.service())
         .add_service(peers)
         .serve_with_incoming_shutdown(incoming, async move {

@@ -73,6 +73,7 @@ impl Dial for TcpDial {
             .tcp_nodelay(true)
             .http2_keep_alive_interval(Duration::from_secs(5))
             .keep_alive_timeout(Duration::from_secs(5))
+            .keep_alive_while_idle(true)
             .connect_lazy();
         Ok(BoxCloneSyncService::new(channel))
     }

@@ -19,7 +19,7 @@ impl Life {
     pub(super) fn heal(&mut self) -> Result<()> {
         self.nemesis.heal(&mut self.fleet);
         self.stage.borrow_mut().close();
-        let ready = |life: &Life| life.unready().is_empty() && life.nemesis.is_calm();
+        let ready = |life: &Life| life.unready().is_empty() && life.nemesis.is_over();
         if !self.step_until(HEALING_MS_MAX, ready)? {
             let evidence = format!(
                 "not recovered {HEALING_MS_MAX} ms after the last fault: {}",

@@ -27,6 +27,11 @@ const BARRIER_DOWN_MS_MAX: i64 = 6_000;
 const ROLLING_MS: i64 = 4_000;
 /// A node that refuses its disk so often in a row is given another.
 const REFUSALS_MAX: u32 = 3;
+/// How much a node's life number advances every ten seconds.
+const LIFE_ADVANCE: u64 = 1 << 10;
+/// How long everything must have been quiet until it counts as calm, milliseconds: connections
+/// that broke are noticed and made again by then.
+const CALM_AFTER_MS: i64 = 20_000;
 /// Of a hundred requests to the bucket, how many a fault of it strikes.
 const BUCKET_PERCENT: [u64; 3] = [10, 40, 100];
 
@@ -60,6 +65,7 @@ pub struct Nemesis {
     store: Store,
     make_host: MakeHost,
     now_ms: i64,
+    disturbed_ms: i64,
     trace: SharedTrace,
 }
 
@@ -86,6 +92,7 @@ impl Nemesis {
             store,
             make_host,
             now_ms: 0,
+            disturbed_ms: 0,
             trace,
         }
     }
@@ -102,13 +109,24 @@ impl Nemesis {
     }
 
     /// Whether no fault is on and every host has a process.
-    pub fn is_calm(&self) -> bool {
+    pub fn is_over(&self) -> bool {
         self.active.is_empty() && self.down.is_empty() && self.crashes.is_empty()
+    }
+
+    /// Whether that has been so for a while.
+    pub fn is_calm(&self) -> bool {
+        self.is_over() && self.now_ms >= self.disturbed_ms + CALM_AFTER_MS
+    }
+
+    /// How many times durable data of a ring was taken away or damaged.
+    pub fn damages_of_ring(&self, hosts: &[usize]) -> usize {
+        hosts.iter().filter_map(|host| self.damaged.get(host)).map(Vec::len).sum()
     }
 
     /// The faults' phase begins: from here on times count.
     pub fn start(&mut self) {
         self.down.values_mut().for_each(|at| *at -= self.now_ms);
+        self.disturbed_ms -= self.now_ms;
         self.now_ms = 0;
     }
 
@@ -181,6 +199,9 @@ impl Nemesis {
     /// Time goes on.
     pub fn pass(&mut self, ms: i64) {
         self.now_ms += ms;
+        if !self.is_over() {
+            self.disturbed_ms = self.now_ms;
+        }
     }
 
     /// What an operator does with a node that ended by itself: a host whose disk is known to be
@@ -296,7 +317,8 @@ impl Nemesis {
     fn attach_old(&mut self, host: usize, image: Option<MemoryFiles>, fleet: &mut Fleet) {
         let Some(image) = image else { return };
         // Only what lived on since then can be told from its copy.
-        if life_of(&image) == life_of(&fleet.hosts[host].disk.durable()) {
+        let now = life_of(&fleet.hosts[host].disk.durable());
+        if now < life_of(&image) + LIFE_ADVANCE {
             return;
         }
         self.crash(host, CrashKind::PowerCut, self.now_ms + RESTART_MS, fleet);
@@ -377,11 +399,14 @@ fn is_final(reason: &str) -> bool {
 }
 
 /// The life number in a disk's identity file.
-fn life_of(disk: &MemoryFiles) -> Option<u64> {
-    let file = disk.read(Path::new("/data/cluster/node")).ok()?;
-    let text = String::from_utf8(file).ok()?;
-    let (_, json) = text.split_once('\n')?;
-    serde_json::from_str::<serde_json::Value>(json).ok()?.get("life")?.as_u64()
+fn life_of(disk: &MemoryFiles) -> u64 {
+    let life = || {
+        let file = disk.read(Path::new("/data/cluster/node")).ok()?;
+        let text = String::from_utf8(file).ok()?;
+        let (_, json) = text.split_once('\n')?;
+        serde_json::from_str::<serde_json::Value>(json).ok()?.get("life")?.as_u64()
+    };
+    life().unwrap_or(0)
 }
 
 /// The pair in order of its names.

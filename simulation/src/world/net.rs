@@ -44,6 +44,7 @@ impl Dial for Network {
             .connect_timeout(CONNECT_TIMEOUT)
             .http2_keep_alive_interval(KEEP_ALIVE)
             .keep_alive_timeout(KEEP_ALIVE)
+            .keep_alive_while_idle(true)
             .connect_with_connector_lazy(dial);
         Ok(self.duplication.wrap(channel))
     }
