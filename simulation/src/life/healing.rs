@@ -5,7 +5,6 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use super::{Life, Result, reading};
-use crate::error::SimulationError;
 use crate::invariants::Violation;
 use crate::ledger::{Answer, Question};
 
@@ -58,6 +57,8 @@ impl Life {
             };
             whole.push((question, answer));
         }
-        self.stage.borrow_mut().ledger.judge_at_rest(&whole).map_err(SimulationError::from)
+        let mut stage = self.stage.borrow_mut();
+        stage.ledger.judge_at_rest(&whole)?;
+        Ok(self.watch.look_last(&self.fleet, &self.store, &mut stage)?)
     }
 }

@@ -10,7 +10,7 @@ use journal::files::Files;
 use journal::files::memory::MemoryFiles;
 
 use super::links::{Link, Links};
-use super::{CrashKind, Fault, Planned};
+use super::{CrashKind, Fault, Planned, Reach};
 use crate::fleet::Fleet;
 use crate::host::{Host, NOT_STARTED};
 use crate::life::CLIENTS;
@@ -104,6 +104,16 @@ impl Nemesis {
     /// Whether no fault is on and every host has a process.
     pub fn is_calm(&self) -> bool {
         self.active.is_empty() && self.down.is_empty() && self.crashes.is_empty()
+    }
+
+    /// What is touched by what is on now.
+    pub fn reach(&self) -> Reach {
+        let hosts = self.down.keys().chain(self.crashes.iter().map(|(_, host, _)| host));
+        let mut reach = Reach { hosts: hosts.copied().collect(), bucket: false };
+        // Hosts that joined later have the next numbers.
+        let hosts = self.plan.hosts.len() + self.plan.faults.len();
+        self.active.iter().for_each(|active| reach.add(&active.fault, &self.plan, hosts));
+        reach
     }
 
     /// The faults' phase begins: from here on times count.
