@@ -13,6 +13,7 @@ use crate::error::Result;
 use crate::lease::Lease;
 use crate::membership::Membership;
 use crate::options::{ClusterDeps, ClusterOptions};
+use crate::raft::{LogOutline, Standing};
 use crate::service::RaftService;
 use crate::state::{Answer, ClusterState, Command};
 use crate::status::Status;
@@ -93,6 +94,22 @@ impl Cluster {
     /// The nodes that vote on what is agreed.
     pub fn voters(&self) -> std::collections::BTreeSet<NodeId> {
         self.membership.raft.voters()
+    }
+
+    /// How far this node's Raft log is.
+    pub fn raft_standing(&self) -> Standing {
+        self.membership.raft.standing()
+    }
+
+    /// This node's Raft log in short: a walk over all that is in memory.
+    pub fn raft_outline(&self) -> LogOutline {
+        self.membership.raft.outline()
+    }
+
+    /// Hash over an entry of this node's Raft log: nodes that have the same entry have the same.
+    /// `None` if it is not there (any more).
+    pub fn raft_entry_hash(&self, index: u64) -> Option<u64> {
+        self.membership.raft.entry_hash(index)
     }
 
     /// What goes into every call to another node.

@@ -72,6 +72,11 @@ impl Lease {
         self.held.lock().until.is_some_and(|until| now < until)
     }
 
+    /// Until when it lasts, or lasted; `None` before the first. It never goes back.
+    pub fn until(&self) -> Option<Instant> {
+        self.held.lock().until
+    }
+
     /// Milliseconds since 1970 by the cluster's clock. It goes on with this node's monotonic time
     /// between beats and stands still when the lease ran out; `None` before the first lease.
     pub fn cluster_time_ms(&self) -> Option<i64> {

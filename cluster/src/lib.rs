@@ -37,6 +37,7 @@ pub use lease::Lease;
 pub use options::{
     Blocking, ClusterDeps, ClusterOptions, Dial, Line, Timings, WallClock, run_inline,
 };
+pub use raft::{EntryId, LogOutline, Standing, Term};
 pub use service::RaftService;
 pub use state::{Answer, ClusterState, Command, Hashring, Member, MemberState, Role};
 pub use status::{Phase, Status};

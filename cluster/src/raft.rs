@@ -7,9 +7,11 @@ mod machine;
 mod network;
 mod node;
 mod snapshot;
+mod standing;
 mod types;
 
 pub use node::{RaftDeps, RaftNode, Written};
+pub use standing::{EntryId, LogOutline, Standing, Term};
 
 #[cfg(test)]
 mod tests;

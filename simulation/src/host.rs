@@ -1,10 +1,10 @@
 //! One host: its disk, clock and settings outlive the node that runs on it, again and again.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
-use cluster::Cluster;
+use cluster::{Cluster, Lease};
 use node::config::NodeConfig;
 use node::env::Env;
 use node::readiness::Readiness;
@@ -12,11 +12,12 @@ use node::run::Node;
 use object_store::ObjectStore;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 use crate::nemesis::CrashKind;
 use crate::random::Random;
 use crate::trace::SharedTrace;
-use crate::world::clock::Clock;
+use crate::world::clock::{Clock, true_ms};
 use crate::world::disk::Disk;
 use crate::world::duplication::Duplication;
 use crate::world::kv;
@@ -38,10 +39,18 @@ pub const NOT_STARTED: &str = "it did not start";
 pub struct Running {
     /// Its part in the cluster.
     pub cluster: Cluster,
+    /// Which start of the host's process it is.
+    pub start: u64,
     readiness: Arc<Readiness>,
+    lease_until_ms: Arc<AtomicI64>,
 }
 
 impl Running {
+    /// Until when its lease lasts or lasted, in true time as of the last second.
+    pub fn lease_until_ms(&self) -> i64 {
+        self.lease_until_ms.load(Ordering::Relaxed)
+    }
+
     /// Whether it serves, or why not.
     pub fn ready(&self) -> Result<(), String> {
         self.readiness.check()
@@ -73,6 +82,7 @@ pub struct Host {
     trace: SharedTrace,
     starts: AtomicU64,
     ended: AtomicBool,
+    has_process: AtomicBool,
     running: Mutex<Option<Running>>,
     exits: Mutex<Vec<String>>,
     stop: Notify,
@@ -101,6 +111,7 @@ impl Host {
             trace,
             starts: AtomicU64::new(0),
             ended: AtomicBool::new(false),
+            has_process: AtomicBool::new(false),
             running: Mutex::default(),
             exits: Mutex::default(),
             stop: Notify::new(),
@@ -110,6 +121,17 @@ impl Host {
     /// The node, while it runs.
     pub fn running(&self) -> Option<Running> {
         self.running.lock().clone()
+    }
+
+    /// Whether there is a process that could still do something; one that ended by itself counts
+    /// until it is cleared away.
+    pub fn has_process(&self) -> bool {
+        self.has_process.load(Ordering::Relaxed)
+    }
+
+    /// How often a process was started.
+    pub fn starts(&self) -> u64 {
+        self.starts.load(Ordering::Relaxed)
     }
 
     /// Has the node stop as SIGTERM does.
@@ -131,6 +153,7 @@ impl Host {
     pub fn crashed(&self, kind: CrashKind) {
         *self.running.lock() = None;
         self.ended.store(false, Ordering::Relaxed);
+        self.has_process.store(false, Ordering::Relaxed);
         self.disk.crash(kind);
         if kind != CrashKind::ProcessKill {
             let starts = self.starts.load(Ordering::Relaxed);
@@ -141,19 +164,22 @@ impl Host {
     /// One life of the process: what runs on the host from its start until it ends or is killed.
     pub async fn run(self: Arc<Self>) {
         let start = self.starts.fetch_add(1, Ordering::Relaxed);
+        self.has_process.store(true, Ordering::Relaxed);
         self.trace.event(format!("{} starts, life {start}", self.name));
         let seed = Random::new(self.seed ^ start.rotate_left(32)).bits();
         match Node::start(self.config.clone(), self.env(seed)).await {
-            Ok(node) => self.serve(node).await,
+            Ok(node) => self.serve(node, start).await,
             Err(error) => self.exited(format!("{NOT_STARTED}: {error}")),
         }
         *self.running.lock() = None;
         self.ended.store(true, Ordering::Relaxed);
     }
 
-    async fn serve(&self, mut node: Node) {
+    async fn serve(&self, mut node: Node, start: u64) {
         let (cluster, readiness) = (node.cluster().clone(), node.readiness().clone());
-        *self.running.lock() = Some(Running { cluster, readiness });
+        let lease_until_ms = Arc::new(AtomicI64::new(i64::MIN));
+        tokio::spawn(follow_lease(cluster.lease(), lease_until_ms.clone()));
+        *self.running.lock() = Some(Running { cluster, start, readiness, lease_until_ms });
         tokio::select! {
             biased;
             reason = node.failed() => self.exited(reason),
@@ -182,5 +208,18 @@ impl Host {
             threads: Arc::new(Tasks { cores: self.cores, slowness: self.slowness.clone() }),
             seed,
         }
+    }
+}
+
+/// Writes down every second until when a lease lasts. Only the host's own runtime knows its time.
+async fn follow_lease(lease: Lease, until_ms: Arc<AtomicI64>) {
+    loop {
+        if let Some(until) = lease.until() {
+            let now = Instant::now();
+            let left = until.saturating_duration_since(now).as_millis() as i64;
+            let past = now.saturating_duration_since(until).as_millis() as i64;
+            until_ms.store(true_ms() + left - past, Ordering::Relaxed);
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
     }
 }

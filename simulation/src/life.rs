@@ -11,8 +11,11 @@ use crate::report::Ending;
 use crate::takeover;
 
 mod clients;
+mod completeness;
+mod durable;
 mod founding;
 mod healing;
+mod health;
 mod reading;
 mod stage;
 mod summary;
@@ -96,8 +99,8 @@ impl Life {
         if let Some(violation) = stage.take_violation() {
             return Err(violation.into());
         }
-        drop(stage);
-        self.watch.look(&self.fleet).map_err(SimulationError::from)
+        let looked = self.watch.look(&self.fleet, &self.nemesis, &self.store, &mut stage);
+        looked.map_err(SimulationError::from)
     }
 
     /// Steps until something holds, or a time is up; whether it holds.

@@ -7,6 +7,7 @@
 mod apply;
 mod draw;
 mod links;
+mod reach;
 
 use std::fmt;
 
@@ -14,6 +15,7 @@ use crate::world::disk::{Area, Barrier};
 
 pub use apply::{MakeHost, Nemesis};
 pub use draw::draw_faults;
+pub use reach::Reach;
 
 /// What is done. Hosts are indexes.
 #[derive(Clone, Debug, PartialEq)]

@@ -109,6 +109,11 @@ impl RaftLog {
         *self.shared.image.lock() == LogImage::default()
     }
 
+    /// Has a look at what is held in memory.
+    pub(super) fn with_image<T>(&self, look: impl FnOnce(&LogImage) -> T) -> T {
+        look(&self.shared.image.lock())
+    }
+
     fn stage(&self, payload: &[u8]) -> io::Result<Position> {
         self.shared.journal.stage(STREAM, 0, payload).map_err(|e| self.failed(&e))
     }

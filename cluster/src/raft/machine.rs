@@ -74,6 +74,11 @@ impl Machine {
         self.index.subscribe()
     }
 
+    /// The membership of the last entry that set one.
+    pub fn membership(&self) -> StoredMembership {
+        self.applied.lock().membership.clone()
+    }
+
     /// Makes the cache durable.
     pub fn flush(&self) -> io::Result<()> {
         self.kv.flush()

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use journal::files::Files;
 use openraft::ChangeMembers;
 use openraft::async_runtime::WatchReceiver;
+use openraft::entry::RaftEntry;
 use openraft::errors::{ClientWriteError, Fatal, InitializeError, RaftError};
 use proto::NodeId;
 use serde::Serialize;
@@ -19,6 +20,7 @@ use super::log::{LogSizes, RaftLog};
 use super::machine::Machine;
 use super::network::{Network, SnapshotMessage};
 use super::snapshot::SnapshotFile;
+use super::standing::{EntryId, LogOutline, Standing, term_of};
 use super::types::{Peer, Raft, Rt, Snapshot, config};
 use crate::error::{ClusterError, Result};
 use crate::kv::KeyValue;
@@ -143,6 +145,35 @@ impl RaftNode {
         let metrics = metrics.borrow_watched();
         let nodes = metrics.membership_config.nodes();
         nodes.map(|(id, peer)| (NodeId(*id), peer.address.clone())).collect()
+    }
+
+    /// How far the node's log is.
+    pub fn standing(&self) -> Standing {
+        let standing = self.log.standing();
+        let metrics = self.raft.server_metrics();
+        let metrics = metrics.borrow_watched();
+        let leads = metrics.state.is_leader() && term_of(Some(&metrics.vote)) == standing.vote;
+        let applied = Some(*self.machine.watch_index().borrow()).filter(|index| *index > 0);
+        Standing { leads, applied, ..standing }
+    }
+
+    /// The log in short: a walk over all that is in memory.
+    pub fn outline(&self) -> LogOutline {
+        let applied = self.machine.membership();
+        self.log.with_image(|image| {
+            let last = image.entries.values().rev().find_map(|entry| entry.get_membership());
+            let membership = last.unwrap_or_else(|| applied.membership().clone());
+            LogOutline {
+                entries: image.entries.values().map(|e| EntryId::from(e.log_id())).collect(),
+                voters: membership.voter_ids().map(NodeId).collect(),
+                is_joint: membership.get_joint_config().len() > 1,
+            }
+        })
+    }
+
+    /// Hash over an entry with its content; `None` if the log does not have it (any more).
+    pub fn entry_hash(&self, index: u64) -> Option<u64> {
+        self.log.entry_hash(index)
     }
 
     /// Makes these nodes the first voters. Doing it again is harmless.

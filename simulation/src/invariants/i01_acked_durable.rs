@@ -19,6 +19,9 @@ pub struct Durable<'a> {
     pub bucket: &'a Contents,
     /// Copies that an ack needs.
     pub copies_needed: usize,
+    /// Nodes whose disk lost something that was durable, and when last: of what was sent before,
+    /// they count as holders.
+    pub robbed: &'a BTreeMap<String, i64>,
 }
 
 /// Checks these samples as of a time: all ([`Ledger::slots`]) or those of one push
@@ -36,9 +39,13 @@ pub fn check<'a>(
         }
         let holders = durable.disks.iter().filter(|(_, disk)| holds(disk, key, t, floor));
         let holders: Vec<&str> = holders.map(|(node, _)| node.as_str()).collect();
-        if holders.len() < durable.copies_needed {
+        let sent_ms = slot.iter().map(|tried| tried.sent_ms).min().unwrap_or(at_ms);
+        let robbed = durable.robbed.iter().filter(|(_, robbed_ms)| **robbed_ms >= sent_ms);
+        let lost = robbed.filter(|(node, _)| !holders.contains(&node.as_str())).count();
+        if holders.len() + lost < durable.copies_needed {
             let evidence = format!(
-                "at {at_ms} on the disks of {holders:?} only, not of {} nodes: {}",
+                "at {at_ms} on the disks of {holders:?} only, not of {} nodes ({lost} lost what \
+                 they had since): {}",
                 durable.copies_needed,
                 ledger.describe_slot(key, t, slot)
             );
@@ -52,6 +59,19 @@ pub fn check<'a>(
 mod tests {
     use super::super::fakes::{acked, bits, contents};
     use super::*;
+
+    #[test]
+    fn a_disk_that_lost_what_it_had_is_no_evidence() {
+        let (ledger, _) = acked(&[(5, 2)]);
+        let disks = [("n1", contents(&[(5, bits(2))])), ("n2", Contents::new())];
+        let disks = disks.map(|(node, disk)| (node.to_owned(), disk)).into();
+        let (bucket, copies_needed) = (&Contents::new(), 2);
+        for (robbed_ms, is_fine) in [(0, true), (-1, false)] {
+            let robbed = &[("n2".to_owned(), robbed_ms)].into();
+            let durable = Durable { disks: &disks, bucket, copies_needed, robbed };
+            assert_eq!(check(&ledger, ledger.slots(), durable, 10).is_ok(), is_fine);
+        }
+    }
 
     #[test]
     fn copies_are_counted_by_node() {
@@ -69,7 +89,8 @@ mod tests {
         for (one, two, bucket, is_durable) in table {
             let disks = [("n1", one), ("n2", two)];
             let disks = disks.map(|(n, disk)| (n.to_owned(), disk.clone())).into();
-            let durable = Durable { disks: &disks, bucket, copies_needed: 2 };
+            let robbed = BTreeMap::new();
+            let durable = Durable { disks: &disks, bucket, copies_needed: 2, robbed: &robbed };
             let found = check(&ledger, ledger.slots(), durable, 10);
             assert_eq!(found.is_ok(), is_durable, "{found:?}");
             // Before the ack nothing is promised.

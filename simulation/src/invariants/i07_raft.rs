@@ -1,7 +1,8 @@
 //! I7: Raft is safe.
 //!
-//! - *Election safety*: a term has at most one leader.
-//! - *Votes*: a node votes once a term; its term never goes back, not by a start either.
+//! - *Election safety*: a term has at most one leader. Terms are pairs here (a number, and who
+//!   leads or wants to), totally ordered, as the product's Raft has them.
+//! - *Votes*: a node's vote never goes back, not by a start either.
 //! - *Monotone*: while a node runs, what it knows as committed and has applied never goes back.
 //! - *Order*: purged, applied, committed and last entry of a node are in this order.
 //! - *Log matching*: entries with the same index and term are the same, and so is all before them.
@@ -18,8 +19,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Violation;
 
+/// A term: its number, and the node that leads it or asked for votes in it.
+pub type Term = (u64, u64);
 /// An entry of the log: its term, and a hash over its content.
-pub type EntryHash = (u64, u64);
+pub type EntryHash = (Term, u64);
 
 /// A node's Raft state at a time. Indexes are 0 before any entry.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -28,14 +31,12 @@ pub struct RaftSeen {
     pub node: u64,
     /// Which start of it.
     pub boot: u64,
-    /// Its term.
-    pub term: u64,
-    /// Whom it voted for in this term.
-    pub voted_for: Option<u64>,
+    /// The last term that it voted in or follows.
+    pub vote: Term,
     /// Whether it takes itself for the leader of this term.
     pub is_leader: bool,
     /// Term and index of its last entry.
-    pub last: (u64, u64),
+    pub last: (Term, u64),
     /// Index up to which it knows entries to be committed.
     pub committed: u64,
     /// Index up to which it has applied them.
@@ -55,17 +56,17 @@ pub struct RaftSeen {
 struct Committed {
     entry: EntryHash,
     /// The least term of a node that knew.
-    known_in_term: u64,
+    known_in_term: Term,
     node: u64,
 }
 
 /// Everything that was seen so far.
 #[derive(Clone, Debug, Default)]
 pub struct RaftHistory {
-    leaders: BTreeMap<u64, u64>,
+    leaders: BTreeMap<Term, u64>,
     /// Last seen of each node, across starts.
     last: BTreeMap<u64, RaftSeen>,
-    entries: BTreeMap<(u64, u64), (u64, u64)>,
+    entries: BTreeMap<(u64, Term), (u64, u64)>,
     committed: BTreeMap<u64, Committed>,
     states: BTreeMap<u64, (u64, u64)>,
 }
@@ -76,7 +77,7 @@ fn broken<T>(at_ms: i64, text: String) -> Result<T, Violation> {
 
 impl RaftHistory {
     /// Takes in all nodes that run, as of one time.
-    pub fn observe(&mut self, at_ms: i64, nodes: &[RaftSeen]) -> Result<(), Violation> {
+    pub fn observe(&mut self, at_ms: i64, nodes: &[&RaftSeen]) -> Result<(), Violation> {
         for seen in nodes {
             self.check_progress(at_ms, seen)?;
             self.check_entries(at_ms, seen)?;
@@ -91,7 +92,7 @@ impl RaftHistory {
         nodes.iter().try_for_each(|seen| self.check_quorum(at_ms, seen, nodes))?;
         nodes.iter().try_for_each(|seen| self.check_commits(at_ms, seen))?;
         nodes.iter().try_for_each(|seen| self.check_leader(at_ms, seen))?;
-        self.last.extend(nodes.iter().map(|seen| (seen.node, seen.clone())));
+        self.last.extend(nodes.iter().map(|seen| (seen.node, (*seen).clone())));
         Ok(())
     }
 
@@ -107,9 +108,8 @@ impl RaftHistory {
             return broken(at_ms, format!("node {node} has {order}, last {}", last.1));
         }
         let Some(before) = self.last.get(node) else { return Ok(()) };
-        let is_same_vote = before.voted_for.is_none() || before.voted_for == seen.voted_for;
-        if seen.term < before.term || (seen.term == before.term && !is_same_vote) {
-            let (was, is) = ((before.term, before.voted_for), (seen.term, seen.voted_for));
+        if seen.vote < before.vote {
+            let (was, is) = (before.vote, seen.vote);
             return broken(at_ms, format!("node {node} went from vote {was:?} to {is:?}"));
         }
         let went_back = seen.applied < before.applied || seen.committed < before.committed;
@@ -129,7 +129,7 @@ impl RaftHistory {
             let (known, by) = *self.entries.entry((*index, *term)).or_insert(first);
             if known != *hash {
                 let text =
-                    format!("entry {index} of term {term} differs on {by} and {}", seen.node);
+                    format!("entry {index} of term {term:?} differs on {by} and {}", seen.node);
                 return broken(at_ms, text);
             }
         }
@@ -140,9 +140,9 @@ impl RaftHistory {
         if !seen.is_leader {
             return Ok(());
         }
-        let leader = *self.leaders.entry(seen.term).or_insert(seen.node);
+        let leader = *self.leaders.entry(seen.vote).or_insert(seen.node);
         if leader != seen.node {
-            let text = format!("{leader} and {} both lead term {}", seen.node, seen.term);
+            let text = format!("{leader} and {} both lead term {:?}", seen.node, seen.vote);
             return broken(at_ms, text);
         }
         Ok(())
@@ -164,9 +164,9 @@ impl RaftHistory {
         &self,
         at_ms: i64,
         seen: &RaftSeen,
-        nodes: &[RaftSeen],
+        nodes: &[&RaftSeen],
     ) -> Result<(), Violation> {
-        let voters: Vec<_> = nodes.iter().filter(|n| seen.voters.contains(&n.node)).collect();
+        let voters: Vec<_> = nodes.iter().copied().filter(|n| seen.voters.contains(&n.node)).collect();
         let is_agreed = voters.iter().all(|voter| voter.voters == seen.voters);
         if voters.is_empty() || voters.len() != seen.voters.len() || !is_agreed {
             return Ok(());
@@ -188,7 +188,7 @@ impl RaftHistory {
 
     fn check_commits(&mut self, at_ms: i64, seen: &RaftSeen) -> Result<(), Violation> {
         for (index, entry) in seen.entries.range(..=seen.committed) {
-            let now = Committed { entry: *entry, known_in_term: seen.term, node: seen.node };
+            let now = Committed { entry: *entry, known_in_term: seen.vote, node: seen.node };
             let known = self.committed.entry(*index).or_insert(now);
             if known.entry != *entry {
                 let text = format!(
@@ -197,7 +197,7 @@ impl RaftHistory {
                 );
                 return broken(at_ms, text);
             }
-            known.known_in_term = known.known_in_term.min(seen.term);
+            known.known_in_term = known.known_in_term.min(seen.vote);
         }
         Ok(())
     }
@@ -208,10 +208,10 @@ impl RaftHistory {
         }
         for (index, committed) in self.committed.range(seen.purged + 1..) {
             let is_there = seen.entries.get(index) == Some(&committed.entry);
-            if committed.known_in_term < seen.term && !is_there {
-                let (leader, term) = (seen.node, seen.term);
+            if committed.known_in_term < seen.vote && !is_there {
+                let (leader, term) = (seen.node, seen.vote);
                 let text = format!(
-                    "{leader} leads term {term} without entry {index}, which {} knew as committed",
+                    "{leader} leads term {term:?} without entry {index}, which {} knew as committed",
                     committed.node
                 );
                 return broken(at_ms, text);

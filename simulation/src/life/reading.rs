@@ -5,36 +5,82 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::Request;
-use proto::{Labels, MatchOp, Matcher, TenantName};
-use serde_json::Value;
+use proto::{MatchOp, Matcher};
 
 use super::SharedStage;
+use super::completeness::{self, View};
 use crate::client;
 use crate::host::HTTP_PORT;
-use crate::ledger::{Answer, Question, ReadSeries};
+use crate::ledger::{Answer, Question, Reply};
+use crate::model::Shape;
 use crate::random::Random;
-use crate::traffic::SeriesKey;
 use crate::world::clock::{EPOCH_MS, true_ms};
 
 /// How long a client waits for an answer.
 const QUERY_LIMIT: Duration = Duration::from_secs(30);
 /// Label of the tenant in answers.
 const TENANT_LABEL: &str = "tenant_id";
+/// How far an instant selector looks back: `--query.lookback-delta`.
+const LOOKBACK_MS: i64 = 5 * 60 * 1000;
+/// Longest range of a query that is compared with the model, milliseconds.
+const RANGE_MS_MAX: i64 = 10 * 60 * 1000;
 /// How far into the future clients send samples at most, milliseconds.
 const FUTURE_MS: i64 = 30 * 60 * 1000;
 /// How far before the start of a life clients send samples at most, milliseconds.
 const PAST_MS: i64 = 14 * 60 * 60 * 1000;
 
-/// Asks a node for everything and has the ledger judge the answer.
-pub async fn ask(host: usize, stage: &SharedStage, _random: &mut Random) {
-    let question = everything(stage, host);
-    let Some(answer) = answer_of(host, stage, &question).await else {
-        stage.borrow_mut().queries_lost += 1;
-        return;
+/// Asks a node for everything, or something of PromQL, and has the answer judged.
+pub async fn ask(host: usize, stage: &SharedStage, random: &mut Random) {
+    let view = View::of(host, stage);
+    let is_complete = match random.percent(50) {
+        true => ask_everything(host, stage).await,
+        false => ask_model(host, stage, random).await,
     };
+    match is_complete {
+        Some(is_complete) => completeness::judge(view, is_complete, stage).await,
+        None => stage.borrow_mut().queries_lost += 1,
+    }
+}
+
+/// Asks for every sample; whether the answer calls itself complete, if there is one.
+async fn ask_everything(host: usize, stage: &SharedStage) -> Option<bool> {
+    let question = everything(stage, host);
+    let answer = answer_of(host, stage, &question).await?;
     let mut stage = stage.borrow_mut();
     let judged = stage.ledger.judge(&question, &answer);
+    stage.checked("I2");
+    stage.checked("I3");
     stage.judged(judged);
+    Some(answer.is_complete)
+}
+
+/// Asks something of PromQL and compares the answer with the model.
+async fn ask_model(host: usize, stage: &SharedStage, random: &mut Random) -> Option<bool> {
+    let shape = Shape::draw(random, LOOKBACK_MS, RANGE_MS_MAX);
+    let at_ms = true_ms() + random.pick([0, 0, -20_000, -90_000, 60_000]);
+    let (mut question, trace) = {
+        let stage = stage.borrow();
+        let question = shape.question(&stage.hosts[host].name, at_ms);
+        let calm_since_ms = stage.calm_since_ms();
+        (Question { calm_since_ms, ..question }, stage.trace.clone())
+    };
+    question.started_ms = true_ms();
+    let body = get(host, stage, &shape.promql(), at_ms).await?;
+    let reply = Reply::parse(&body).ok()?;
+    let (ended_ms, is_complete) = (true_ms(), reply.warnings.is_empty());
+    let answer = Answer { ended_ms, is_complete, series: Vec::new() };
+    let rows = reply.rows();
+    trace.event(format!("{} answers {} with {} rows", question.node, shape.promql(), rows.len()));
+    let mut stage = stage.borrow_mut();
+    let expected = shape.expected(&stage.ledger, &question, &answer);
+    stage.checked(expected.invariant());
+    if expected.is_exact() {
+        stage.sometimes("answer of PromQL exact");
+    }
+    stage.model_answers += 1;
+    let judged = expected.check(&rows);
+    stage.judged(judged);
+    Some(is_complete)
 }
 
 /// The question for every sample of every tenant.
@@ -55,19 +101,17 @@ pub async fn answer_of(host: usize, stage: &SharedStage, question: &Question) ->
     let range_ms = question.to_ms - question.from_ms + 1;
     let query = format!("{{__name__=~\".+\"}}[{range_ms}ms]");
     let body = get(host, stage, &query, question.to_ms).await?;
-    let warnings = body.get("warnings").and_then(Value::as_array).map_or(0, Vec::len);
-    let series = body.get("data")?.get("result")?.as_array()?;
-    let series: Option<Vec<ReadSeries>> = series.iter().map(series_of).collect();
-    let answer = Answer { ended_ms: true_ms(), is_complete: warnings == 0, series: series? };
-    let (stage, samples) = (stage.borrow(), answer.series.iter().map(|s| s.samples.len()));
-    let samples: usize = samples.sum();
-    let node = &question.node;
-    stage.trace.event(format!("{node} answers {samples} samples, {warnings} warnings"));
+    let reply = Reply::parse(&body).ok()?;
+    let answer = reply.answer(TENANT_LABEL, true_ms()).ok()?;
+    let samples: usize = answer.series.iter().map(|series| series.samples.len()).sum();
+    let (node, warnings) = (&question.node, reply.warnings.len());
+    let trace = stage.borrow().trace.clone();
+    trace.event(format!("{node} answers {samples} samples, {warnings} warnings"));
     Some(answer)
 }
 
-/// Evaluates an instant query on a node; the whole answer, `None` when it failed.
-pub async fn get(host: usize, stage: &SharedStage, query: &str, at_ms: i64) -> Option<Value> {
+/// Evaluates an instant query on a node; the body of the answer, `None` when it failed.
+pub async fn get(host: usize, stage: &SharedStage, query: &str, at_ms: i64) -> Option<Bytes> {
     let (node, trace) = {
         let stage = stage.borrow();
         (stage.hosts[host].name.clone(), stage.trace.clone())
@@ -80,7 +124,7 @@ pub async fn get(host: usize, stage: &SharedStage, query: &str, at_ms: i64) -> O
         .ok()?;
     let answer = client::send(&node, HTTP_PORT, request, QUERY_LIMIT, &trace).await;
     match answer {
-        Ok(answer) if answer.status == 200 => serde_json::from_slice(&answer.body).ok(),
+        Ok(answer) if answer.status == 200 => Some(answer.body),
         Ok(answer) => {
             trace.event(format!("{node} answers a query with status {}", answer.status));
             None
@@ -90,30 +134,6 @@ pub async fn get(host: usize, stage: &SharedStage, query: &str, at_ms: i64) -> O
             None
         }
     }
-}
-
-/// A series of a matrix.
-fn series_of(series: &Value) -> Option<ReadSeries> {
-    let metric = series.get("metric")?.as_object()?;
-    let tenant = TenantName::new(metric.get(TENANT_LABEL)?.as_str()?).ok()?;
-    let labels = metric.iter().filter(|(name, _)| *name != TENANT_LABEL);
-    let labels: Option<Vec<(&str, &str)>> =
-        labels.map(|(name, value)| Some((name.as_str(), value.as_str()?))).collect();
-    let labels = Labels::from_pairs(labels?).ok()?;
-    let samples = series.get("values")?.as_array()?.iter();
-    let samples: Option<Vec<(i64, u64)>> = samples.map(sample_of).collect();
-    Some(ReadSeries { key: SeriesKey { tenant, labels }, samples: samples? })
-}
-
-fn sample_of(sample: &Value) -> Option<(i64, u64)> {
-    let seconds = sample.get(0)?.as_f64()?;
-    let value = match sample.get(1)?.as_str()? {
-        "NaN" => f64::NAN,
-        "+Inf" => f64::INFINITY,
-        "-Inf" => f64::NEG_INFINITY,
-        text => text.parse().ok()?,
-    };
-    Some(((seconds * 1000.0).round() as i64, value.to_bits()))
 }
 
 fn percent_encoded(text: &str) -> String {

@@ -2,12 +2,29 @@
 
 use std::collections::BTreeMap;
 
+use super::health::Health;
 use crate::host::Host;
 use crate::invariants::Violation;
 use crate::ledger::Ledger;
+use crate::random::Random;
 use crate::trace::SharedTrace;
 use crate::traffic::{Outcome, Push, Traffic};
 use std::sync::Arc;
+
+/// Of a hundred acks, how many are looked for on the disks at once.
+const ACKS_PERCENT: u64 = 10;
+/// How long after the begin of a fault all of them are, milliseconds.
+const FAULT_FRESH_MS: i64 = 5_000;
+
+/// A push that was acknowledged, wholly or but for what can never be accepted.
+pub struct Acked {
+    /// The push.
+    pub push: Push,
+    /// When its client knew.
+    pub at_ms: i64,
+    /// Whether it is to be looked for at once.
+    pub is_urgent: bool,
+}
 
 /// See the module.
 pub struct Stage {
@@ -27,6 +44,16 @@ pub struct Stage {
     pub model_answers: u64,
     /// Acks whose copies were looked for on the disks.
     pub acks_looked_up: u64,
+    /// Acks whose copies are to be looked for.
+    pub acked: Vec<Acked>,
+    /// How the hosts are.
+    pub health: Health,
+    draws: Random,
+    /// Faults so far, and when the last began.
+    faults: u64,
+    fault_began_ms: i64,
+    checks: BTreeMap<&'static str, u64>,
+    sometimes: BTreeMap<&'static str, u64>,
     violation: Option<Violation>,
     is_open: bool,
     in_flight: usize,
@@ -45,6 +72,13 @@ impl Stage {
             queries_lost: 0,
             model_answers: 0,
             acks_looked_up: 0,
+            acked: Vec::new(),
+            health: Health::default(),
+            draws: Random::new(0x6163_6b73),
+            faults: 0,
+            fault_began_ms: i64::MIN,
+            checks: BTreeMap::new(),
+            sometimes: BTreeMap::new(),
             violation: None,
             is_open: false,
             in_flight: 0,
@@ -91,6 +125,45 @@ impl Stage {
         let judged = self.ledger.settled(push, outcome, now_ms);
         self.judged(judged);
         self.traffic.told(push, outcome);
+        if matches!(outcome, Outcome::Status(200..=299 | 400)) {
+            self.note_ack(push, now_ms);
+        }
+    }
+
+    /// Chooses acks whose copies are looked for: all shortly after a fault began, else a few.
+    fn note_ack(&mut self, push: &Push, now_ms: i64) {
+        let is_urgent = self.draws.percent(ACKS_PERCENT);
+        if is_urgent || now_ms < self.fault_began_ms.saturating_add(FAULT_FRESH_MS) {
+            self.acked.push(Acked { push: push.clone(), at_ms: now_ms, is_urgent });
+        }
+    }
+
+    /// Takes down how many faults there were.
+    pub fn note_faults(&mut self, faults: u64, now_ms: i64) {
+        if faults > self.faults {
+            self.faults = faults;
+            self.fault_began_ms = now_ms;
+        }
+    }
+
+    /// Counts that an invariant was looked at.
+    pub fn checked(&mut self, invariant: &'static str) {
+        *self.checks.entry(invariant).or_default() += 1;
+    }
+
+    /// How often each invariant was looked at.
+    pub fn checks(&self) -> &BTreeMap<&'static str, u64> {
+        &self.checks
+    }
+
+    /// Counts something that a life should have now and then.
+    pub fn sometimes(&mut self, what: &'static str) {
+        *self.sometimes.entry(what).or_default() += 1;
+    }
+
+    /// How often that was.
+    pub fn all_sometimes(&self) -> &BTreeMap<&'static str, u64> {
+        &self.sometimes
     }
 
     /// Keeps the first violation.

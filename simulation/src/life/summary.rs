@@ -69,6 +69,12 @@ impl Life {
             "queries: {} compared ({} complete), {} samples, {} without an answer",
             counts.answers, counts.answers_complete, counts.samples_read, stage.queries_lost
         )?;
+        let checks: Vec<String> =
+            stage.checks().iter().map(|(name, count)| format!("{name} {count}")).collect();
+        writeln!(text, "checks: {}", checks.join(", "))?;
+        for (what, count) in stage.all_sometimes() {
+            writeln!(text, "sometimes {what}: {count}")?;
+        }
         write!(text, "trace hash: {:016x}", self.trace.hash())
     }
 }

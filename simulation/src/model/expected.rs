@@ -75,6 +75,11 @@ impl Expected {
         }
     }
 
+    /// The invariant that a wrong answer breaks.
+    pub fn invariant(&self) -> &'static str {
+        self.invariant
+    }
+
     /// The rows, by labels.
     pub fn rows(&self) -> &BTreeMap<Labels, Bound> {
         &self.rows

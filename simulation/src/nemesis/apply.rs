@@ -10,7 +10,7 @@ use journal::files::Files;
 use journal::files::memory::MemoryFiles;
 
 use super::links::{Link, Links};
-use super::{CrashKind, Fault, Planned};
+use super::{CrashKind, Fault, Planned, Reach};
 use crate::fleet::Fleet;
 use crate::host::{Host, NOT_STARTED};
 use crate::life::CLIENTS;
@@ -121,6 +121,16 @@ impl Nemesis {
     /// How many times durable data of a ring was taken away or damaged.
     pub fn damages_of_ring(&self, hosts: &[usize]) -> usize {
         hosts.iter().filter_map(|host| self.damaged.get(host)).map(Vec::len).sum()
+    }
+
+    /// What is touched by what is on now.
+    pub fn reach(&self) -> Reach {
+        let hosts = self.down.keys().chain(self.crashes.iter().map(|(_, host, _)| host));
+        let mut reach = Reach { hosts: hosts.copied().collect(), bucket: false };
+        // Hosts that joined later have the next numbers.
+        let hosts = self.plan.hosts.len() + self.plan.faults.len();
+        self.active.iter().for_each(|active| reach.add(&active.fault, &self.plan, hosts));
+        reach
     }
 
     /// The faults' phase begins: from here on times count.

@@ -125,6 +125,16 @@ impl Disk {
         self.memory.durable()
     }
 
+    /// The same of one directory alone.
+    pub fn durable_below(&self, dir: &Path) -> MemoryFiles {
+        self.memory.durable_below(dir)
+    }
+
+    /// Names in a directory that a power cut now would leave.
+    pub fn durable_names(&self, dir: &Path) -> Vec<String> {
+        self.memory.durable_names(dir)
+    }
+
     /// Makes the disk what another one is durably: an old image of itself, or an empty one.
     pub fn replace(&self, image: &MemoryFiles) {
         self.memory.become_copy_of(image);

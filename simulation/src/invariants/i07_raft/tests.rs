@@ -2,16 +2,21 @@
 
 use super::*;
 
+/// All terms of these tests are of node 9.
+fn term_of(number: u64) -> Term {
+    (number, 9)
+}
+
 /// A node whose entries have these terms from index 1, all committed and applied.
 fn node(node: u64, term: u64, terms: &[u64]) -> RaftSeen {
     let length = terms.len() as u64;
-    let entries = (1..).zip(terms).map(|(index, term)| (index, (*term, index * 100 + term)));
+    let hash = |index: u64, term: &u64| (term_of(*term), index * 100 + term);
+    let entries = (1..).zip(terms).map(|(index, term)| (index, hash(index, term)));
     RaftSeen {
         node,
         boot: 1,
-        term,
-        voted_for: Some(1),
-        last: (terms.last().copied().unwrap_or(0), length),
+        vote: term_of(term),
+        last: (terms.last().copied().map(term_of).unwrap_or_default(), length),
         committed: length,
         applied: length,
         entries: entries.collect(),
@@ -24,12 +29,16 @@ fn leader(seen: RaftSeen) -> RaftSeen {
     RaftSeen { is_leader: true, ..seen }
 }
 
+fn refs(nodes: &[RaftSeen]) -> Vec<&RaftSeen> {
+    nodes.iter().collect()
+}
+
 /// How the last of these observations is judged.
 fn last_of(steps: &[&[RaftSeen]]) -> Result<(), Violation> {
     let mut history = RaftHistory::default();
     let (last, before) = steps.split_last().unwrap();
-    before.iter().for_each(|nodes| history.observe(1, nodes).unwrap());
-    history.observe(2, last)
+    before.iter().for_each(|nodes| history.observe(1, &refs(nodes)).unwrap());
+    history.observe(2, &refs(last))
 }
 
 fn assert_broken(steps: &[&[RaftSeen]], word: &str) {
@@ -43,10 +52,8 @@ fn a_change_of_leaders_is_fine() {
     // Node 1 is cut off and still takes itself for the leader of term 1.
     let uncommitted = RaftSeen { committed: 2, applied: 2, ..leader(node(1, 1, &[1, 1, 1])) };
     let uncommitted = RaftSeen { state_hash: node(1, 1, &[1, 1]).state_hash, ..uncommitted };
-    let voted = |seen| RaftSeen { voted_for: Some(2), ..seen };
-    let second =
-        [uncommitted, leader(voted(node(2, 2, &[1, 1, 2]))), voted(node(3, 2, &[1, 1, 2]))];
-    let third = [voted(node(1, 2, &[1, 1, 2])), leader(voted(node(2, 2, &[1, 1, 2])))];
+    let second = [uncommitted, leader(node(2, 2, &[1, 1, 2])), node(3, 2, &[1, 1, 2])];
+    let third = [node(1, 2, &[1, 1, 2]), leader(node(2, 2, &[1, 1, 2]))];
     last_of(&[&first, &second, &third]).unwrap();
 }
 
@@ -59,7 +66,7 @@ fn a_term_has_one_leader() {
 fn terms_and_votes_do_not_go_back_by_a_start_either() {
     let restarted = |seen| RaftSeen { boot: 2, ..seen };
     assert_broken(&[&[node(1, 2, &[1])], &[restarted(node(1, 1, &[1]))]], "vote");
-    let other = RaftSeen { voted_for: Some(3), ..node(1, 2, &[1]) };
+    let other = RaftSeen { vote: (2, 3), ..node(1, 2, &[1]) };
     assert_broken(&[&[node(1, 2, &[1])], &[restarted(other)]], "vote");
 }
 
@@ -76,7 +83,7 @@ fn progress_goes_back_by_a_start_only() {
 #[test]
 fn logs_match() {
     let mut other = node(2, 1, &[1, 1]);
-    other.entries.insert(2, (1, 999));
+    other.entries.insert(2, (term_of(1), 999));
     assert_broken(&[&[node(1, 1, &[1, 1]), other]], "differs");
     let open = |seen| RaftSeen { committed: 0, applied: 0, state_hash: 7, ..seen };
     let (one, two) = (open(node(1, 3, &[1, 3])), open(node(2, 3, &[2, 3])));

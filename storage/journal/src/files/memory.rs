@@ -106,6 +106,32 @@ impl MemoryFiles {
         MemoryFiles { disk: Arc::new(Mutex::new(copy)) }
     }
 
+    /// The same of one directory alone, with everything below it.
+    pub fn durable_below(&self, dir: &Path) -> MemoryFiles {
+        let disk = self.disk.lock();
+        let mut copy = Disk { next_inode: disk.next_inode, ..Disk::default() };
+        let above = dir.ancestors().skip(1).filter(|dir| !is_root(dir));
+        copy.durable.extend(above.map(|dir| (dir.to_owned(), Node::Dir)));
+        for (path, node) in disk.durable_tree_below(dir) {
+            copy.durable.insert(path.clone(), *node);
+            if let Node::File(id) = node
+                && let Some(inode) = disk.inodes.get(id)
+            {
+                copy.inodes.insert(*id, inode.durable_copy());
+            }
+        }
+        drop(disk);
+        copy.crash(Crash::Clean);
+        MemoryFiles { disk: Arc::new(Mutex::new(copy)) }
+    }
+
+    /// Names in a directory that a power cut now would leave.
+    pub fn durable_names(&self, dir: &Path) -> Vec<String> {
+        let disk = self.disk.lock();
+        let below = disk.durable_tree_below(dir).filter(|(path, _)| parent(path) == dir);
+        below.map(|(path, node)| disk.entry(path, *node).name).collect()
+    }
+
     /// Replaces everything by what is durable on another disk. Open files are dead.
     pub fn become_copy_of(&self, other: &MemoryFiles) {
         let copy = other.durable();
@@ -156,6 +182,13 @@ impl MemoryFiles {
 }
 
 impl Disk {
+    fn durable_tree_below<'a>(
+        &'a self,
+        dir: &'a Path,
+    ) -> impl Iterator<Item = (&'a PathBuf, &'a Node)> {
+        self.durable.range(dir.to_owned()..).take_while(move |(path, _)| path.starts_with(dir))
+    }
+
     fn crash(&mut self, crash: Crash) {
         self.life += 1;
         self.operations_max = None;
