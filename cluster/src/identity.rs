@@ -240,7 +240,7 @@ impl Identity {
         }
         let known = lives.entry(node).or_insert(life);
         *known = life.max(*known);
-        *known == life
+        *known == life || journal::planted!("M27")
     }
 
     /// Checks that a call comes from a living node of this cluster.
@@ -257,7 +257,7 @@ impl Identity {
             let text = format!("this is node {own}, the call is for {}", NodeId(header.target));
             return Err(Status::failed_precondition(text));
         }
-        if Life(header.target_life) > life {
+        if Life(header.target_life) > life && !journal::planted!("M27") {
             return Err(self.note_outdated(life, header.target_life));
         }
         let theirs = cluster_of(header)?;

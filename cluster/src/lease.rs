@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use journal::planted;
 use parking_lot::Mutex;
 use proto::NodeId;
 use tokio::time::Instant;
@@ -69,7 +70,7 @@ impl Lease {
     /// Whether the node may ack, accept writes of peers and call answers complete.
     pub fn valid(&self) -> bool {
         let now = Instant::now();
-        self.held.lock().until.is_some_and(|until| now < until)
+        self.held.lock().until.is_some_and(|until| now < until || planted!("G4"))
     }
 
     /// Until when it lasts, or lasted; `None` before the first. It never goes back.
@@ -131,7 +132,8 @@ impl Held {
         }
         let floor_ms = self.time_at(now).unwrap_or(i64::MIN);
         self.until = Some(until);
-        self.time = Some(Shown { granted_ms: grant.cluster_time_ms, at: now, floor_ms });
+        let granted_ms = if planted!("M25") { wall_ms } else { grant.cluster_time_ms };
+        self.time = Some(Shown { granted_ms, at: now, floor_ms });
         self.is_clock_skewed = wall_ms.abs_diff(grant.cluster_time_ms) > CLOCK_SKEW_MS_MAX as u64;
         if *self.live != grant.live {
             self.live = Arc::new(grant.live.clone());

@@ -5,8 +5,6 @@ use std::ops::Range;
 
 use clap::{ArgGroup, Parser};
 
-use crate::engine::knobs::Plant;
-
 /// Operations of an engine life unless told otherwise.
 pub const OPERATIONS_DEFAULT: u64 = 300;
 /// Most operations of an engine life.
@@ -15,6 +13,8 @@ pub const OPERATIONS_MAX: u64 = 1_000_000;
 pub const MINUTES_DEFAULT: u64 = 2;
 /// Most simulated minutes of faults: 60 days.
 pub const MINUTES_MAX: u64 = 60 * 24 * 60;
+/// Seeds that may pass until a planted bug counts as missed.
+pub const SEEDS_DEFAULT: u64 = 200;
 /// Most processes at once.
 pub const JOBS_MAX: u64 = 64;
 
@@ -87,9 +87,20 @@ pub struct Arguments {
     #[arg(long, default_value_t = OPERATIONS_DEFAULT,
         value_parser = clap::value_parser!(u64).range(1..=OPERATIONS_MAX))]
     pub operations: u64,
-    /// Puts a bug into engine lives on purpose: they must fail.
+    /// Has the journal of engine lives leave out its syncs: they must fail.
     #[arg(long)]
-    pub plant: Option<Plant>,
+    pub without_syncs: bool,
+    /// Puts the bug of this id into lives on purpose (only in `simulation-planted`).
+    #[arg(long, value_name = "ID")]
+    pub plant: Option<String>,
+    /// Runs lives with each of these planted bugs, or with all there are, from seed 0 on until one
+    /// fails, and says by which invariant (only in `simulation-planted`).
+    #[arg(long, group = "what", value_name = "IDS", value_delimiter = ',', num_args = 0..)]
+    pub planted: Option<Vec<String>>,
+    /// With --planted: how many seeds may pass until a bug counts as missed.
+    #[arg(long, default_value_t = SEEDS_DEFAULT,
+        value_parser = clap::value_parser!(u64).range(1..))]
+    pub seeds_max: u64,
 }
 
 impl Arguments {
@@ -110,15 +121,22 @@ impl Arguments {
         if self.operations != OPERATIONS_DEFAULT {
             add("--operations", self.operations.to_string());
         }
-        if let Some(Plant::Unsynced) = self.plant {
-            add("--plant", "unsynced".to_owned());
+        if let Some(id) = &self.plant {
+            add("--plant", id.clone());
+        }
+        if self.without_syncs {
+            arguments.push("--without-syncs".to_owned());
         }
         arguments
     }
 
     /// The command that runs the life of a seed again.
     pub fn replay(&self, seed: u64) -> String {
-        format!("cargo run --release -p simulation -- {}", self.of_seed(seed).join(" "))
+        let program = match &self.plant {
+            None => "-p simulation",
+            Some(_) => "--workspace --features simulation/planted --bin simulation-planted",
+        };
+        format!("cargo run --release {program} -- {}", self.of_seed(seed).join(" "))
     }
 }
 
@@ -140,13 +158,20 @@ mod tests {
 
     #[test]
     fn the_arguments_of_a_life_parse_to_the_same_life() {
-        let line = "simulation --seeds 3..9 --jobs 2 --operations 50 --plant unsynced \
-                    --profile engine --minutes 7 --without-faults 1,4";
+        let line = "simulation --seeds 3..9 --jobs 2 --operations 50 --plant M3 \
+                    --without-syncs --profile engine --minutes 7 --without-faults 1,4";
         let all = parse(line).unwrap();
         assert_eq!((all.seeds.clone(), all.jobs), (Some(3..9), 2));
         let one = parse(&format!("simulation {}", all.of_seed(5).join(" "))).unwrap();
         let same = Arguments { seed: Some(5), seeds: None, jobs: 1, ..all };
         assert_eq!(one, same);
+    }
+
+    #[test]
+    fn planted_bugs_are_all_or_those_named() {
+        let ids = |line: &str| parse(line).unwrap().planted.unwrap();
+        assert!(ids("simulation --planted --jobs 2").is_empty());
+        assert_eq!(ids("simulation --jobs 2 --planted M3,M14"), ["M3", "M14"]);
     }
 
     #[test]
@@ -160,6 +185,7 @@ mod tests {
             "simulation --seeds 1..3 --jobs 0",
             "simulation --seed 1 --profile slow",
             "simulation --seeds 1..3 --minimise",
+            "simulation --planted M3 --seed 1",
         ] {
             assert!(parse(line).is_err(), "{line}");
         }

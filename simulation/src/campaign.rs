@@ -18,9 +18,6 @@ pub struct Tally {
     pub failed: u64,
 }
 
-/// What can be done with many seeds.
-pub type Run = fn(&Path, Range<u64>, &Arguments, &mut dyn Write) -> Result<Tally, SimulationError>;
-
 /// Runs the lives of `seeds` with `program` and writes a line for each that is green, and all that
 /// it printed for each that is not; at last the line `N passed, M failed`.
 pub fn run(
@@ -79,7 +76,8 @@ pub fn compare(
     Ok(tally)
 }
 
-fn start(program: &Path, seed: u64, arguments: &Arguments) -> Result<Child, SimulationError> {
+/// Starts the process of a seed.
+pub fn start(program: &Path, seed: u64, arguments: &Arguments) -> Result<Child, SimulationError> {
     let mut command = Command::new(program);
     command.args(arguments.of_seed(seed)).stdin(Stdio::null());
     command.stdout(Stdio::piped()).stderr(Stdio::piped());

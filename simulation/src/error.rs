@@ -41,6 +41,15 @@ pub enum SimulationError {
         /// What the system said.
         source: io::Error,
     },
+    /// This program does not know where it is. Start it by its path.
+    #[error("cannot find this program: {0}")]
+    Program(io::Error),
+    /// No planted bug has this id. Take one of the table in `simulation::planted`.
+    #[error("there is no planted bug {0:?}")]
+    UnknownBug(String),
+    /// Bugs were asked for and this program has none.
+    #[error("this program has no planted bugs; use simulation-planted")]
+    NotPlanted,
     /// The report could not be written. Free the place where it goes.
     #[error("cannot write the report: {0}")]
     Output(io::Error),

@@ -16,6 +16,7 @@
 pub mod arguments;
 pub mod campaign;
 pub mod client;
+pub mod command;
 pub mod engine;
 mod error;
 pub mod fleet;
@@ -26,6 +27,7 @@ pub mod life;
 pub mod model;
 pub mod nemesis;
 pub mod plan;
+pub mod planted;
 pub mod random;
 pub mod report;
 pub mod takeover;

@@ -1,4 +1,4 @@
-//! Lives as the command line runs them, each in a process of its own.
+//! Engine lives as the command line runs them, each in a process of its own.
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 use std::process::{Command, Output};
@@ -6,11 +6,15 @@ use std::process::{Command, Output};
 /// Operations of the lives here; short, because the engine is not optimised in tests.
 const OPERATIONS: &str = "100";
 
-fn run(arguments: &[&str]) -> (Output, String) {
+fn simulation(arguments: &[&str]) -> (Output, String) {
     let program = env!("CARGO_BIN_EXE_simulation");
     let output = Command::new(program).args(arguments).output().unwrap();
     let text = String::from_utf8(output.stdout.clone()).unwrap();
     (output, text)
+}
+
+fn run(arguments: &[&str]) -> (Output, String) {
+    simulation(&[&["--profile", "engine"], arguments].concat())
 }
 
 fn life(seed: u64) -> (Output, String) {
@@ -41,13 +45,13 @@ fn the_same_seed_gives_the_same_life_in_another_process() {
 #[test]
 fn a_journal_that_leaves_out_its_syncs_is_found_and_replays() {
     let many = ["--seeds", "0..6", "--jobs", "2", "--operations", OPERATIONS];
-    let (output, text) = run(&[&many[..], &["--plant", "unsynced"]].concat());
+    let (output, text) = run(&[&many[..], &["--without-syncs"]].concat());
     assert_eq!(output.status.code(), Some(1), "{text}");
     assert!(text.contains("FAILED: an acknowledged sample is never lost: "), "{text}");
     let replay = text.lines().find_map(|line| line.strip_prefix("replay: ")).unwrap();
-    let arguments = replay.strip_prefix("cargo run -p simulation -- ").unwrap();
+    let arguments = replay.strip_prefix("cargo run --release -p simulation -- ").unwrap();
     let arguments: Vec<&str> = arguments.split(' ').collect();
-    let (again, evidence) = run(&arguments);
+    let (again, evidence) = simulation(&arguments);
     assert_eq!(again.status.code(), Some(1));
     assert!(text.contains(&evidence), "{evidence}");
 }

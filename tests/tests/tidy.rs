@@ -156,6 +156,48 @@ fn product_code_cannot_panic_by_unwrap_or_unfinished_work() {
     assert_none("banned words", sources.iter().flat_map(|s| lines(s, bad)).collect());
 }
 
+/// The ids in `text` that stand between `before` and `"`.
+fn ids(text: &str, before: &str) -> Vec<String> {
+    let rests = text.split(before).skip(1);
+    rests.filter_map(|rest| Some(rest.split_once('"')?.0.to_owned())).collect()
+}
+
+#[test]
+fn bugs_are_planted_on_purpose_only() {
+    let mut wrong = Vec::new();
+    for source in files(&["Cargo.toml"]) {
+        let defaults =
+            source.text.lines().filter(|line| line.trim_start().starts_with("default ="));
+        let on = |line: &&str| line.contains("planted");
+        wrong.extend(defaults.filter(on).map(|line| format!("{}: {line}", source.path)));
+        let dependencies = source.text.lines().filter(|line| line.contains("features = ["));
+        let on =
+            |line: &&str| line.contains("\"planted\"") && !line.starts_with("required-features");
+        wrong.extend(dependencies.filter(on).map(|line| format!("{}: {line}", source.path)));
+    }
+    assert_none("the feature `planted` is on by default", wrong);
+}
+
+#[test]
+fn planted_bugs_and_their_table_are_the_same() {
+    let (mut planted, mut listed) = (BTreeMap::new(), Vec::new());
+    for source in files(&[".rs"]) {
+        if source.path == "simulation/src/planted/bugs.rs" {
+            let text: String = source.text.split_whitespace().collect();
+            listed = ids(&text, "bug(\"");
+        } else if source.path != "storage/journal/src/planted.rs" && !source.is_test() {
+            let found = ids(&source.text, "planted!(\"").into_iter();
+            planted.extend(found.map(|id| (id, source.path.clone())));
+        }
+    }
+    let product = ["storage/", "cluster/", "node/", "query/", "proto/"];
+    let is_outside = |(_, path): &(&String, &String)| !product.iter().any(|p| path.starts_with(p));
+    let outside = planted.iter().filter(is_outside).map(|(id, path)| format!("{path}: {id}"));
+    assert_none("bugs planted outside of the product", outside.collect());
+    listed.sort_unstable();
+    assert_eq!(planted.into_keys().collect::<Vec<_>>(), listed, "product and table");
+}
+
 #[test]
 fn every_file_says_what_it_is_for() {
     let silent = |source: &Source| !source.text.trim_start().starts_with("//!");

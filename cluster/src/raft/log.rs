@@ -175,8 +175,10 @@ impl RaftLogStorage<TypeConfig> for RaftLog {
     }
 
     async fn save_vote(&mut self, vote: &Vote) -> io::Result<()> {
-        let at = self.stage(&frames::vote(vote)?)?;
-        self.commit(at).await?;
+        if !journal::planted!("G31") {
+            let at = self.stage(&frames::vote(vote)?)?;
+            self.commit(at).await?;
+        }
         self.shared.image.lock().vote = Some(*vote);
         Ok(())
     }
@@ -203,12 +205,16 @@ impl RaftLogStorage<TypeConfig> for RaftLog {
             end = self.stage(&frames::entry(&entry)?)?;
             self.shared.image.lock().entries.insert(entry.log_id().index, entry);
         }
-        done.io_completed(self.commit(end).await);
+        let written = if journal::planted!("G32") { Ok(()) } else { self.commit(end).await };
+        done.io_completed(written);
         Ok(())
     }
 
     async fn truncate_after(&mut self, last: Option<LogId>) -> io::Result<()> {
         let from = last.map_or(0, |id| id.index + 1);
+        if journal::planted!("G33") {
+            return Ok(());
+        }
         let at = self.stage(&frames::truncate(from)?)?;
         self.shared.image.lock().truncate_from(from);
         self.commit(at).await
@@ -217,7 +223,8 @@ impl RaftLogStorage<TypeConfig> for RaftLog {
     async fn purge(&mut self, id: LogId) -> io::Result<()> {
         let bytes = {
             let mut image = self.shared.image.lock();
-            image.purge(id);
+            let all = image.last().filter(|_| journal::planted!("G34"));
+            image.purge(all.unwrap_or(id));
             frames::image(&image)?
         };
         if bytes.len() as u64 > self.shared.image_bytes_max {

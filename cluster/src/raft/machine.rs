@@ -144,7 +144,8 @@ impl RaftStateMachine<TypeConfig> for Arc<Machine> {
 
     async fn applied_state(&mut self) -> io::Result<(Option<LogId>, StoredMembership)> {
         let applied = self.applied.lock();
-        Ok((applied.log_id, applied.membership.clone()))
+        let log_id = applied.log_id.filter(|_| !journal::planted!("G36"));
+        Ok((log_id, applied.membership.clone()))
     }
 
     async fn apply<S>(&mut self, mut entries: S) -> io::Result<()>
@@ -167,7 +168,10 @@ impl RaftStateMachine<TypeConfig> for Arc<Machine> {
     }
 
     async fn install_snapshot(&mut self, _: &SnapshotMeta, data: SnapshotData) -> io::Result<()> {
-        let applied = Applied::decode(data.get_ref())?;
+        let mut applied = Applied::decode(data.get_ref())?;
+        if journal::planted!("G35") {
+            applied.membership = self.applied.lock().membership.clone();
+        }
         self.write_snapshot(applied.clone()).await?;
         self.publish(applied);
         Ok(())

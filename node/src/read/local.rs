@@ -96,6 +96,9 @@ impl LocalHolder for StorageHolder {
     }
 
     fn authority(&self) -> Authority {
+        if journal::planted!("G20") {
+            return Authority::complete();
+        }
         // What was never fsynced was never acknowledged: a torn last group hides nothing.
         let damaged = self.head.recovery().damaged.iter().filter(|d| !d.maybe_unsynced);
         let damaged_frames = damaged.count();

@@ -1,5 +1,6 @@
 //! From encoded chunks to columns: copies of a sample count once.
 
+use journal::planted;
 use proto::greater_value;
 use query::Columns;
 use storage::Chunk;
@@ -20,7 +21,8 @@ pub fn read_copies(
         decode_chunk_into(chunk, start_ms, end_ms, timestamps, values)?;
     }
     if !columns.timestamps[base..].is_sorted_by(|a, b| a < b) {
-        merge_tail(columns, base, greater_value);
+        let choose = if planted!("G7") { |first, _| first } else { greater_value };
+        merge_tail(columns, base, choose);
     }
     Ok(())
 }
@@ -57,7 +59,7 @@ fn merge_tail(columns: &mut Columns, base: usize, choose: fn(f64, f64) -> f64) {
     samples.sort_by_key(|(time, _)| *time);
     for (time, value) in samples {
         match columns.timestamps.last() {
-            Some(last) if *last == time && columns.len() > base => {
+            Some(last) if *last == time && columns.len() > base + usize::from(planted!("M23")) => {
                 let kept = columns.values.last_mut().expect("both columns have equal lengths");
                 *kept = choose(*kept, value);
             }

@@ -103,7 +103,7 @@ impl Lanes {
                 outcome.conflicts.extend(conflicts.map(|(i, t)| (origin[*i as usize], *t)));
             }
         }
-        if let Some(position) = position {
+        if let Some(position) = position.filter(|_| !journal::planted!("M3")) {
             self.head.journal().wait_durable(position).await.map_err(StorageError::from)?;
         }
         outcome.unknown.sort_unstable();

@@ -4,6 +4,7 @@
 //! known to be down, fails, or is slow gets a fallback beside it: the next live node of the ring,
 //! at most [`FALLBACKS_MAX`] for a group. Late answers are harmless.
 
+use journal::planted;
 use proto::NodeId;
 
 use super::split::Group;
@@ -62,12 +63,14 @@ impl Tally {
         groups: &[&Group],
         live: impl Fn(NodeId) -> bool,
     ) -> (Tally, Vec<Ask>) {
+        let needed = if planted!("M1") { 1 } else { needed };
         let mut tally = Tally { needed, groups: Vec::new() };
         let mut asks = Asks::default();
         for (index, group) in groups.iter().enumerate() {
+            let reserves = if planted!("M2") { &group.owners } else { &group.reserves };
             tally.groups.push(GroupTally {
                 asked: Vec::new(),
-                reserves: group.reserves.iter().copied().filter(|n| live(*n)).rev().collect(),
+                reserves: reserves.iter().copied().filter(|n| live(*n)).rev().collect(),
                 fallbacks: 0,
             });
             let (up, down): (Vec<NodeId>, Vec<NodeId>) =
@@ -94,7 +97,7 @@ impl Tally {
             let group = &mut self.groups[*index];
             let asked = group.asked.iter_mut().find(|(n, s)| *n == node && *s == State::Waiting);
             let Some(entry) = asked else { continue };
-            entry.1 = if durable { State::Durable } else { State::Failed };
+            entry.1 = if durable || planted!("G1") { State::Durable } else { State::Failed };
             if !durable && group.durable() < self.needed {
                 group.ask_fallback(*index, &mut asks);
             }
@@ -133,6 +136,7 @@ impl GroupTally {
 
     fn ask_fallback(&mut self, index: usize, asks: &mut Asks) {
         if self.fallbacks < FALLBACKS_MAX
+            && !planted!("G13")
             && let Some(node) = self.reserves.pop()
         {
             self.fallbacks += 1;

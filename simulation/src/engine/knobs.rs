@@ -2,13 +2,6 @@
 
 use crate::random::Random;
 
-/// A bug that is put in on purpose, to see whether the oracle notices.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum Plant {
-    /// The journal leaves out its syncs and reports frames as durable all the same.
-    Unsynced,
-}
-
 /// Settings of one life.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Knobs {
@@ -34,13 +27,14 @@ pub struct Knobs {
     pub crash_percent: u64,
     /// How often, of a hundred recoveries, a crash is planned in them too.
     pub recovery_crash_percent: u64,
-    /// The planted bug, if any.
-    pub plant: Option<Plant>,
+    /// Whether the journal syncs; without it, it reports frames as durable all the same, which
+    /// the oracle must notice.
+    pub syncs: bool,
 }
 
 impl Knobs {
     /// Draws the settings of a life.
-    pub fn draw(random: &mut Random, plant: Option<Plant>) -> Knobs {
+    pub fn draw(random: &mut Random, syncs: bool) -> Knobs {
         let window_ms = random.pick([2_000, 10_000, 60_000]);
         Knobs {
             partitions: random.pick([1, 2, 4]),
@@ -54,7 +48,7 @@ impl Knobs {
             step_ms_max: window_ms / random.pick([5, 20, 60]),
             crash_percent: random.pick([3, 6, 12]),
             recovery_crash_percent: random.pick([0, 30, 60]),
-            plant,
+            syncs,
         }
     }
 }

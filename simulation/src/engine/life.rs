@@ -8,7 +8,7 @@ use storage::head::PartId;
 use ulid::Ulid;
 
 use crate::engine::disk::{CrashKind, Disk};
-use crate::engine::knobs::{Knobs, Plant};
+use crate::engine::knobs::Knobs;
 use crate::engine::node::Node;
 use crate::engine::oracle::Oracle;
 use crate::engine::reading;
@@ -51,9 +51,9 @@ struct Life {
 }
 
 /// Runs the life of a seed with so many operations.
-pub fn run(seed: u64, operations: u64, plant: Option<Plant>) -> Ending {
+pub fn run(seed: u64, operations: u64, syncs: bool) -> Ending {
     let mut random = Random::new(seed);
-    let knobs = Knobs::draw(&mut random, plant);
+    let knobs = Knobs::draw(&mut random, syncs);
     let first = Summary { seed, ..Summary::default() };
     let mut life = match Life::new(first.clone(), knobs, random) {
         Ok(life) => life,

@@ -14,7 +14,7 @@ use storage::cut::{CutTarget, cut_part};
 use storage::head::{Head, HeadOptions, PartId};
 use ulid::Ulid;
 
-use crate::engine::knobs::{Knobs, Plant};
+use crate::engine::knobs::Knobs;
 use crate::random::Random;
 
 /// Seed of the cluster's series ids.
@@ -45,7 +45,7 @@ impl Node {
             group_bytes_max: knobs.group_bytes_max,
             spare_segments_max: SPARE_SEGMENTS_MAX,
             salt_seed: random.bits(),
-            sync: knobs.plant != Some(Plant::Unsynced),
+            sync: knobs.syncs,
             ..journal::Options::default()
         };
         let options = HeadOptions {

@@ -114,6 +114,7 @@ impl Journal {
         let Some(mut group) = self.staging.lock().take()? else { return Ok(durable) };
         match writer.write(&mut group, durable) {
             Ok(()) => Ok(self.committed(group)),
+            Err(JournalError::NoSpace(_)) if crate::planted!("M20") => Ok(self.committed(group)),
             Err(JournalError::NoSpace(cause)) => Err(self.starved(group, cause)),
             Err(error) => Err(self.failed(&error)),
         }
@@ -225,6 +226,9 @@ impl Journal {
                 let live = self.live.lock();
                 match (live.front(), live.get(1)) {
                     (Some(oldest), Some(next)) if next.first <= before => *oldest,
+                    (Some(oldest), Some(_)) if crate::planted!("G11") && oldest.first < before => {
+                        *oldest
+                    }
                     _ => return Ok(released),
                 }
             };

@@ -37,6 +37,7 @@ pub mod files;
 mod frame;
 mod journal;
 mod options;
+pub mod planted;
 mod recovery;
 mod segment;
 mod shelf;

