@@ -51,6 +51,8 @@ struct Life {
     trace: crate::trace::SharedTrace,
     store: crate::world::store::Store,
     watch: watching::Watch,
+    /// Rounds of questions at rest so far.
+    audits: u32,
 }
 
 impl Life {

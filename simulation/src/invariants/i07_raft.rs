@@ -166,7 +166,8 @@ impl RaftHistory {
         seen: &RaftSeen,
         nodes: &[&RaftSeen],
     ) -> Result<(), Violation> {
-        let voters: Vec<_> = nodes.iter().copied().filter(|n| seen.voters.contains(&n.node)).collect();
+        let voters: Vec<_> =
+            nodes.iter().copied().filter(|n| seen.voters.contains(&n.node)).collect();
         let is_agreed = voters.iter().all(|voter| voter.voters == seen.voters);
         if voters.is_empty() || voters.len() != seen.voters.len() || !is_agreed {
             return Ok(());

@@ -55,7 +55,7 @@ pub(super) fn found(seed: u64, plan: Rc<Plan>, mut random: Random, trace: Shared
     let draws = Random::new(random.bits());
     let nemesis = Nemesis::new(plan.clone(), draws, store.clone(), make, trace.clone());
     let stage = Rc::new(RefCell::new(stage));
-    Life { seed, plan, fleet, nemesis, stage, trace, store, watch: Watch::default() }
+    Life { seed, plan, fleet, nemesis, stage, trace, store, watch: Watch::default(), audits: 0 }
 }
 
 /// What the node of a host is told.

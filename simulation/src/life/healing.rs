@@ -10,6 +10,8 @@ use crate::ledger::{Answer, Question};
 
 /// How long recovery may take, milliseconds (I18).
 const HEALING_MS_MAX: i64 = 60_000;
+/// Between two rounds of questions at rest, milliseconds.
+const ASK_EVERY_MS: i64 = 3_000;
 /// How long what is under way may take to end, milliseconds.
 const STILL_MS_MAX: i64 = 60_000;
 
@@ -33,12 +35,35 @@ impl Life {
         Ok(())
     }
 
-    /// Asks every node for everything.
+    /// Asks every node for everything, again and again until all answers are complete or the time
+    /// for recovery is up, and judges the last answers.
     pub(super) fn check_at_rest(&mut self) -> Result<()> {
+        let end_ms = self.fleet.elapsed_ms() + HEALING_MS_MAX;
+        let mut answers = self.ask_all()?;
+        while self.fleet.elapsed_ms() < end_ms && answers.iter().any(|(_, a)| !a.is_complete) {
+            self.step_until(ASK_EVERY_MS, |_| false)?;
+            answers = self.ask_all()?;
+        }
+        let mut stage = self.stage.borrow_mut();
+        // A node that was replaced stays a holder for ever, and its ring has no repair yet: with
+        // one more loss answers rightly call themselves incomplete.
+        let losses = self.plan.rings.iter().map(|ring| self.nemesis.damages_of_ring(&ring.hosts));
+        if losses.max().unwrap_or(0) < 2 {
+            stage.ledger.judge_at_rest(&answers)?;
+        }
+        for (question, answer) in &answers {
+            stage.ledger.judge(question, answer)?;
+        }
+        Ok(self.watch.look_last(&self.fleet, &self.store, &mut stage)?)
+    }
+
+    /// The answers of all nodes to the question for everything.
+    fn ask_all(&mut self) -> Result<Vec<(Question, Answer)>> {
         let answers: Rc<RefCell<Vec<(Question, Option<Answer>)>>> = Rc::default();
         let hosts = self.fleet.hosts.len();
         let (stage, told) = (self.stage.clone(), answers.clone());
-        self.fleet.sim.client("auditor", async move {
+        self.audits += 1;
+        self.fleet.sim.client(format!("auditor-{}", self.audits), async move {
             for host in 0..hosts {
                 let question = reading::everything(&stage, host);
                 let answer = reading::answer_of(host, &stage, &question).await;
@@ -57,16 +82,6 @@ impl Life {
             };
             whole.push((question, answer));
         }
-        let mut stage = self.stage.borrow_mut();
-        // A node that was replaced stays a holder for ever, and its ring has no repair yet: with
-        // one more loss answers rightly call themselves incomplete.
-        let losses = self.plan.rings.iter().map(|ring| self.nemesis.damages_of_ring(&ring.hosts));
-        if losses.max().unwrap_or(0) < 2 {
-            stage.ledger.judge_at_rest(&whole)?;
-        }
-        for (question, answer) in &whole {
-            stage.ledger.judge(question, answer)?;
-        }
-        Ok(self.watch.look_last(&self.fleet, &self.store, &mut stage)?)
+        Ok(whole)
     }
 }

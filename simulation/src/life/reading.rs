@@ -106,7 +106,8 @@ pub async fn answer_of(host: usize, stage: &SharedStage, question: &Question) ->
     let samples: usize = answer.series.iter().map(|series| series.samples.len()).sum();
     let (node, warnings) = (&question.node, reply.warnings.len());
     let trace = stage.borrow().trace.clone();
-    trace.event(format!("{node} answers {samples} samples, {warnings} warnings"));
+    let first = reply.warnings.first().map_or("", String::as_str);
+    trace.event(format!("{node} answers {samples} samples, {warnings} warnings {first}"));
     Some(answer)
 }
 

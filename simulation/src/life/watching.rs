@@ -31,7 +31,7 @@ impl Watch {
         let now_ms = fleet.now_ms();
         stage.health.note(&fleet.hosts, nemesis, now_ms);
         stage.note_faults(nemesis.fired().values().sum(), now_ms);
-        self.raft.look(fleet, stage)?;
+        self.raft.look(fleet, nemesis, stage)?;
         self.acks.look(fleet, stage, &mut self.shelf, store)?;
         self.blocks.look(fleet, stage, &mut self.shelf, store)
     }

@@ -14,13 +14,15 @@ use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{
     CopyOptions, Error, GetOptions, GetResult, GetResultPayload, ListResult, MultipartUpload,
-    ObjectMeta, ObjectStore, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
+    ObjectMeta, ObjectStore, ObjectStoreExt, PutMultipartOptions, PutOptions, PutPayload,
+    PutResult, Result,
 };
 use parking_lot::Mutex;
 
 use crate::nemesis::BucketFault;
 use crate::random::Random;
 use crate::trace::SharedTrace;
+use crate::world::clock::true_ms;
 
 mod upload;
 
@@ -36,8 +38,8 @@ struct State {
     random: Random,
     faults: BTreeMap<BucketFault, u64>,
     counts: BTreeMap<&'static str, u64>,
-    /// Objects that were made or removed lately: when, and whether they were made.
-    recent: BTreeMap<Path, (tokio::time::Instant, bool)>,
+    /// Objects that were made or removed lately: at what true time, and whether they were made.
+    recent: BTreeMap<Path, (i64, bool)>,
 }
 
 /// See the module. Clones are the same bucket.
@@ -129,8 +131,7 @@ impl Store {
     }
 
     fn note(&self, path: &Path, made: bool) {
-        let now = tokio::time::Instant::now();
-        self.state.lock().recent.insert(path.clone(), (now, made));
+        self.state.lock().recent.insert(path.clone(), (true_ms(), made));
     }
 
     /// Whether a list shows an object although it was removed, or leaves it out although it is
@@ -141,7 +142,7 @@ impl Store {
             return false;
         }
         let Some((at, made)) = state.recent.get(path).copied() else { return false };
-        let lags = made && at.elapsed() < Duration::from_millis(LAG_MS.unsigned_abs());
+        let lags = made && true_ms() < at + LAG_MS;
         if lags {
             *state.counts.entry("bucket lagging lists").or_default() += 1;
         }
@@ -181,8 +182,11 @@ impl ObjectStore for Store {
         options: PutOptions,
     ) -> Result<PutResult> {
         let is_lost = self.before("put", path).await?;
+        let is_new = self.memory.head(path).await.is_err();
         let done = self.memory.put_opts(path, payload, options).await;
-        self.note(path, true);
+        if is_new {
+            self.note(path, true);
+        }
         self.after(is_lost, done).await
     }
 

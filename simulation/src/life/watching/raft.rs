@@ -12,6 +12,7 @@ use crate::invariants::Violation;
 use crate::invariants::i07_raft::{RaftHistory, RaftSeen, Term};
 use crate::invariants::i08_epochs::{Epochs, TableSeen};
 use crate::life::Stage;
+use crate::nemesis::Nemesis;
 
 /// A node as it was last seen.
 struct Known {
@@ -35,10 +36,17 @@ pub struct RaftWatch {
 
 impl RaftWatch {
     /// Looks at all nodes, and closer where something changed.
-    pub fn look(&mut self, fleet: &Fleet, stage: &mut Stage) -> Result<(), Violation> {
+    /// Hosts whose disk was damaged or replaced are left out from then on: such a node may know
+    /// less than before until it is refused.
+    pub fn look(
+        &mut self,
+        fleet: &Fleet,
+        nemesis: &Nemesis,
+        stage: &mut Stage,
+    ) -> Result<(), Violation> {
         let mut changed = false;
         for (index, host) in fleet.hosts.iter().enumerate() {
-            match host.running() {
+            match host.running().filter(|_| !nemesis.damaged().contains_key(&index)) {
                 None => changed |= self.known.remove(&index).is_some(),
                 Some(running) => changed |= self.look_at(index, &host.name, &running, stage)?,
             }
