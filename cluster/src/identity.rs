@@ -27,6 +27,9 @@ pub use record::{Founding, Promise};
 /// Name of the file in the data directory.
 const FILE_NAME: &str = "node";
 
+/// In the refusal of a call from an earlier life: the latest one that is known.
+const KNOWN_LIFE: &str = "x-granary-known-life";
+
 /// How much the life number advances while a node runs: an old copy of the disk does not catch up
 /// by the one that it advances at each start.
 const ADVANCE: u64 = 1 << 10;
@@ -269,6 +272,18 @@ impl Identity {
         self.check_life(header)
     }
 
+    /// Looks at why another node refused a call: it may know of a later life of this node than
+    /// this node has ever lived.
+    pub fn refused_by(&self, status: &Status) {
+        let known = status.metadata().get(KNOWN_LIFE).and_then(|value| value.to_str().ok());
+        let Some(known) = known.and_then(|text| text.parse::<u64>().ok()) else { return };
+        let life = self.record.lock().life;
+        if Life(known) > life {
+            // Whoever waits for that is told; the caller has its own error already.
+            let _ = self.note_outdated(life, known);
+        }
+    }
+
     fn note_outdated(&self, life: Life, seen: u64) -> Status {
         let text = format!("{OUTDATED} (it is at life {}, others saw life {seen})", life.0);
         // Starts advance the life number: without this mark it would catch up with what was seen.
@@ -285,8 +300,13 @@ impl Identity {
         if self.see(node, Life(header.life)) {
             return Ok(node);
         }
+        let known = self.lives.lock().get(&node).map_or(0, |life| life.0);
         let text = format!("node {node} has a later life than {}: an old disk?", header.life);
-        Err(Status::permission_denied(text))
+        let mut refused = Status::permission_denied(text);
+        if let Ok(known) = known.to_string().parse() {
+            refused.metadata_mut().insert(KNOWN_LIFE, known);
+        }
+        Err(refused)
     }
 }
 

@@ -22,6 +22,9 @@ use crate::wire::{Beat, BeatAnswer, Contact, Discovered};
 /// Founders that vote from the start; the others follow the log first.
 pub const VOTERS_MAX: usize = 5;
 
+/// Rounds of a life of the leader: far more than it has beats before its life number advances.
+const ROUNDS_BITS: u32 = 24;
+
 /// What is shared.
 pub struct Membership {
     /// What the node was told.
@@ -55,6 +58,8 @@ struct Notes {
     refusal: String,
     /// Whether the node was shut down: it answers nobody any more.
     is_closed: bool,
+    /// The last round of beats that it began.
+    last_round: u64,
     /// Nodes without a cluster that answered the last round of discovery.
     sees: BTreeSet<NodeId>,
 }
@@ -95,6 +100,17 @@ impl Membership {
     /// This node.
     pub fn node_id(&self) -> NodeId {
         self.identity.node_id()
+    }
+
+    /// A number of beats that is greater than all that this node has led, in this life and before.
+    pub fn rounds_before(&self) -> u64 {
+        let of_life = self.identity.header().life << ROUNDS_BITS;
+        of_life.max(self.notes.lock().last_round)
+    }
+
+    /// Takes note of a round that this node begins as the leader.
+    pub fn note_round(&self, round: u64) {
+        self.notes.lock().last_round = round;
     }
 
     /// Advances the node's life number.

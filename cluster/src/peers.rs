@@ -127,7 +127,8 @@ impl Peers {
         let deadline = if journal::planted!("M22") { Duration::from_secs(3_600) } else { deadline };
         let answer = tokio::time::timeout(deadline, self.send(method, address, request)).await;
         let late = |_| Status::deadline_exceeded(format!("{address} did not answer in time"));
-        let answer = answer.map_err(late)??;
+        let answer = answer.map_err(late)?;
+        let answer = answer.inspect_err(|status| self.identity.refused_by(status))?;
         self.check_answer(to, &answer)?;
         let (_, message) = wire::decode(&answer.payload)?;
         Ok(message)

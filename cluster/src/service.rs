@@ -137,6 +137,7 @@ impl Raft for RaftService {
     }
 
     async fn vote(&self, request: Request<RaftMessage>) -> Answered {
+        self.admit(request.get_ref())?;
         // A vote that an old copy of the disk forgets must be known to be newer than the copy.
         let advanced = self.membership.advance_life().await;
         advanced.map_err(|error| Status::unavailable(error.to_string()))?;

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use futures::FutureExt;
 use journal::files::memory::MemoryFiles;
 
 use super::*;
@@ -107,6 +108,13 @@ fn an_old_copy_of_the_disk_is_told_by_what_others_saw() {
     assert!(identity.check_header(Some(&call(seen))).is_ok());
     let refused = old.check_header(Some(&call(seen))).unwrap_err();
     assert_eq!(refused.code(), tonic::Code::PermissionDenied);
+    let other = open(&disk());
+    other.adopt(ClusterId(5)).unwrap();
+    other.see(NodeId(42), Life(seen));
+    let refusal = other.check_life(&old.header()).unwrap_err();
+    identity.refused_by(&refusal);
+    assert!(identity.outdated().now_or_never().is_none(), "it lived that life itself");
+    old.refused_by(&refusal);
     let reason = futures::executor::block_on(old.outdated());
     assert!(reason.contains("an old copy of its disk"), "{reason}");
     let again = Identity::open(Arc::new(copy_kept), Path::new("/data"), || 43);

@@ -3,14 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use proto::{Life, NodeId};
+use proto::NodeId;
 use tokio::time::Instant;
 
 use super::clock::ClusterClock;
 use crate::wire::{Beat, Grant};
-
-/// Rounds of a life of the leader: far more than it has beats before its life number advances.
-const ROUNDS_BITS: u32 = 24;
 
 /// One term of one leader.
 #[derive(Debug)]
@@ -37,17 +34,16 @@ struct Heard {
 
 impl Pulse {
     /// A leader that was just elected, or started again within its term, and goes on from `clock`.
-    /// Its rounds are after those of its earlier lives: answers to these are not taken for answers
-    /// to its own. Nodes not known to be down are taken for alive until `down_after` has passed.
+    /// Its rounds are those after `before`, which is after those of its earlier lives: answers to
+    /// these are not taken for answers to its own. Nodes not known to be down are taken for alive until `down_after` has passed.
     pub fn new(
-        (term, life): (u64, Life),
+        (term, before): (u64, u64),
         now: Instant,
         down_after: Duration,
         down_before: BTreeSet<NodeId>,
         clock: ClusterClock,
     ) -> Pulse {
         let heard = BTreeMap::new();
-        let before = life.0 << ROUNDS_BITS;
         Pulse { term, before, round: before, down_after, began: now, down_before, heard, clock }
     }
 

@@ -17,7 +17,7 @@ fn pulse(term: u64) -> Pulse {
 
 fn pulse_of_life(term: u64, life: u64) -> Pulse {
     Pulse::new(
-        (term, proto::Life(life)),
+        (term, life << 24),
         Instant::now(),
         DOWN_AFTER,
         BTreeSet::new(),
@@ -159,7 +159,7 @@ async fn a_node_is_down_after_three_silent_seconds_and_back_on_its_first_answer(
 async fn a_new_leader_keeps_who_was_down_and_gives_the_others_grace() {
     let now = Instant::now();
     let clock = ClusterClock::default();
-    let mut leader = Pulse::new((2, proto::Life(1)), now, DOWN_AFTER, nodes(&[3]), clock);
+    let mut leader = Pulse::new((2, 1 << 24), now, DOWN_AFTER, nodes(&[3]), clock);
     let (all, me) = (nodes(&[1, 2, 3]), nodes(&[1]));
     leader.beats(now, &all, &me);
     leader.hear(NodeId(1), 1, now, 0);

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use proto::{Life, NodeId};
+use proto::NodeId;
 use tokio::time::Instant;
 
 use crate::lease::clock::ClusterClock;
@@ -30,13 +30,10 @@ pub async fn beats(membership: Arc<Membership>) {
 }
 
 async fn lead_term(membership: &Arc<Membership>, term: u64) {
-    // A leader may start again within its term: its rounds must not be those of before.
-    if let Err(error) = membership.advance_life().await {
-        return tracing::error!(%error, "no beats: the life number could not be advanced");
-    }
     let pulse = Arc::new(Mutex::new(new_pulse(membership, term)));
     let mut applied = 0;
     while membership.raft.leading() == Some(term) {
+        membership.note_round(pulse.lock().round() + 1);
         let index = *membership.raft.watch_index().borrow();
         let applied_before = std::mem::replace(&mut applied, index);
         let voters = membership.raft.voters();
@@ -59,8 +56,9 @@ fn new_pulse(membership: &Membership, term: u64) -> Pulse {
     };
     let clock = ClusterClock::starting_at(membership.lease.last_time());
     let down_after = membership.options.timings.down_after;
-    let life = Life(membership.identity.header().life);
-    Pulse::new((term, life), Instant::now(), down_after, down, clock)
+    // A leader may start again within its term: its rounds must not be those of before.
+    let before = membership.rounds_before();
+    Pulse::new((term, before), Instant::now(), down_after, down, clock)
 }
 
 /// Everybody who gets a beat: members and whoever Raft knows.

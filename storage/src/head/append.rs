@@ -352,6 +352,6 @@ impl<S: Stage> Append<'_, S> {
 
 /// Whether `new` takes the place of `old`.
 fn wins(new: u64, old: u64) -> bool {
-    (greater_value(f64::from_bits(old), f64::from_bits(new)).to_bits() == new)
-        != journal::planted!("G8")
+    let is_greater = greater_value(f64::from_bits(old), f64::from_bits(new)).to_bits() == new;
+    if journal::planted!("G8") { !is_greater } else { is_greater }
 }
