@@ -48,7 +48,8 @@ impl Dial for Loopback {
             .connect_timeout(Duration::from_millis(200));
         let (me, to, cut) = (self.me.clone(), address.to_owned(), self.cut.clone());
         let watched = Watched { me, to, cut };
-        Ok(endpoint.connect_with_connector_lazy(watched.connector()))
+        let channel = endpoint.connect_with_connector_lazy(watched.connector());
+        Ok(tower::util::BoxCloneSyncService::new(channel))
     }
 }
 
