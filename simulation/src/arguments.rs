@@ -75,10 +75,6 @@ pub struct Arguments {
     /// Leaves out faults of the plan, by their numbers: 3,17,18.
     #[arg(long, value_delimiter = ',', value_name = "NUMBERS")]
     pub without_faults: Vec<usize>,
-    /// With --seed: leaves out faults for as long as the life still fails in the same way, and
-    /// prints the command with what is left.
-    #[arg(long, requires = "seed")]
-    pub minimise: bool,
     /// Writes the nodes' logs and the trace to stderr, filtered as RUST_LOG is (`info`,
     /// `node=debug`, `simulation::trace=trace`).
     #[arg(long, value_name = "FILTER")]
@@ -184,7 +180,6 @@ mod tests {
             "simulation --seed x",
             "simulation --seeds 1..3 --jobs 0",
             "simulation --seed 1 --profile slow",
-            "simulation --seeds 1..3 --minimise",
             "simulation --planted M3 --seed 1",
         ] {
             assert!(parse(line).is_err(), "{line}");

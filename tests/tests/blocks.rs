@@ -132,7 +132,7 @@ fn blocks_in_the_bucket_are_what_promtool_and_a_fresh_node_read() {
 
 #[test]
 fn local_blocks_go_after_retention_and_are_read_from_the_bucket() {
-    let cluster = plan(1).flag("--tsdb.retention=10s").start();
+    let cluster = plan(1).flag("--tsdb.retention=10s").flag("--sync-block-duration=1s").start();
     let node = &cluster.nodes[0];
     let (written, end) = write_windows(&cluster);
     let found = wait_for_samples(&cluster.bucket(), count(&written));

@@ -16,7 +16,9 @@ const WRONG_SECRET: &str = "this-is-not-the-secret";
 
 fn plan(yaml: &str) -> ClusterPlan {
     let plan = ClusterPlan::of(1).objstore(yaml).flag("--tsdb.min-block-duration=10s");
-    plan.flag("--receive.accept-age=1h").flag("--tsdb.retention=10s")
+    plan.flag("--receive.accept-age=1h")
+        .flag("--tsdb.retention=10s")
+        .flag("--sync-block-duration=1s")
 }
 
 /// Writes windows that lie in the past.

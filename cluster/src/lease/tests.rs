@@ -162,7 +162,7 @@ async fn a_new_leader_keeps_who_was_down_and_gives_the_others_grace() {
     let mut leader = Pulse::new((2, 1 << 24), now, DOWN_AFTER, nodes(&[3]), clock);
     let (all, me) = (nodes(&[1, 2, 3]), nodes(&[1]));
     leader.beats(now, &all, &me);
-    leader.hear(NodeId(1), 1, now, 0);
+    leader.hear(NodeId(1), leader.round(), now, 0);
     let grant = beat_for(&leader.beats(now, &all, &me), 1).grant.unwrap();
     assert_eq!(grant.live, nodes(&[1, 2]));
 }

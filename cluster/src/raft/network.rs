@@ -90,7 +90,7 @@ impl RaftNetworkV2<TypeConfig> for Connection {
         // An old copy of the disk forgets that this node voted for itself: the life of this call
         // tells it from the disk. A node whose life cannot be kept does not ask for votes.
         let advanced = self.peers.advance_life();
-        advanced.map_err(|error| Unreachable::<TypeConfig>::from_string(error))?;
+        advanced.map_err(Unreachable::<TypeConfig>::from_string)?;
         Ok(self.call(Method::Vote, &request, option.soft_ttl()).await?)
     }
 

@@ -12,8 +12,8 @@ const ADVANCE_BEATS: u32 = 10;
 pub async fn run(membership: Arc<Membership>) -> ClusterError {
     loop {
         tokio::time::sleep(membership.options.timings.beat * ADVANCE_BEATS).await;
-        // Without a lease nothing is promised that a copy could forget, and a node that is itself an
-        // old copy must be refused before its number grows.
+        // Without a lease nothing is promised that a copy could forget, and a node that is itself
+        // an old copy must be refused before its number grows.
         if !membership.lease.valid() {
             continue;
         }

@@ -6,7 +6,8 @@
 //! - *Monotone*: while a node runs, what it knows as committed and has applied never goes back.
 //! - *Order*: purged, applied, committed and last entry of a node are in this order.
 //! - *Log matching*: entries with the same index and term are the same, and so is all before them.
-//! - *Committed on a quorum*: an entry that a node knows to be committed is on a majority of voters.
+//! - *Committed on a quorum*: an entry that a node knows to be committed is on a majority of
+//!   voters.
 //! - *Committed is for ever*: an entry that was committed is never another one.
 //! - *Leader completeness*: the leader of a later term has every committed entry.
 //! - *State machine safety*: nodes that applied the same entries have the same state.

@@ -26,7 +26,8 @@ struct Caught {
     by: String,
 }
 
-/// Hunts the bugs that the arguments name, or all, and writes a table; at last `N passed, M failed`.
+/// Hunts the bugs that the arguments name, or all, and writes a table; at last
+/// `N passed, M failed`.
 /// A bug passes when the first life that fails with it, and is green without it, fails by an
 /// invariant that is expected to.
 pub fn run(
