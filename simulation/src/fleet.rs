@@ -37,13 +37,15 @@ pub struct Fleet {
 /// What every node is told; the rest is the life's.
 pub fn base_config(name: &str, seeds: &[String], bootstrap_expect: usize) -> NodeConfig {
     let any = |port| SocketAddr::from(([0, 0, 0, 0], port));
-    let mut config = NodeConfig::default();
-    config.node_name = name.to_owned();
-    config.http_address = any(HTTP_PORT);
-    config.grpc_address = any(GRPC_PORT);
-    config.remote_write_address = any(WRITE_PORT);
+    let mut config = NodeConfig {
+        node_name: name.to_owned(),
+        http_address: any(HTTP_PORT),
+        grpc_address: any(GRPC_PORT),
+        remote_write_address: any(WRITE_PORT),
+        bucket: BucketConfig::Directory("/data/bucket".into()),
+        ..NodeConfig::default()
+    };
     config.tsdb.path = "/data".into();
-    config.bucket = BucketConfig::Directory("/data/bucket".into());
     config.cluster.advertise_address = format!("{name}:{GRPC_PORT}");
     config.cluster.seeds = seeds.to_vec();
     config.cluster.bootstrap_expect = Some(bootstrap_expect);

@@ -3,9 +3,9 @@
 //! A *life* is one cluster of the real node, from its founding through faults under load to rest.
 //! Its nodes differ from production in the five seams only (`node::env`): they run on simulated
 //! hosts ([`fleet`], [`host`]) with a simulated network, disk, clock and bucket ([`world`]).
-//! Clients ([`traffic`]) write and query over HTTP; a [`ledger`] knows every sample that was sent and what
-//! its client was told; [`invariants`] say what must hold. `docs/simulation.md` says what is and
-//! what is not simulated.
+//! Clients ([`traffic`]) write and query over HTTP; a [`ledger`] knows every sample that was sent
+//! and what its client was told; [`invariants`] say what must hold. `docs/simulation.md` says what
+//! is and what is not simulated.
 //!
 //! [`engine`] has lives of another kind: the storage engine of one node alone, much faster.
 //!

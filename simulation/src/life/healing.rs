@@ -15,6 +15,9 @@ const ASK_EVERY_MS: i64 = 3_000;
 /// How long what is under way may take to end, milliseconds.
 const STILL_MS_MAX: i64 = 60_000;
 
+/// A question and what came of it.
+type Asked = (Question, Option<Answer>);
+
 impl Life {
     /// Ends the faults and waits until every node serves.
     pub(super) fn heal(&mut self) -> Result<()> {
@@ -59,7 +62,7 @@ impl Life {
 
     /// The answers of all nodes to the question for everything.
     fn ask_all(&mut self) -> Result<Vec<(Question, Answer)>> {
-        let answers: Rc<RefCell<Vec<(Question, Option<Answer>)>>> = Rc::default();
+        let answers: Rc<RefCell<Vec<Asked>>> = Rc::default();
         let hosts = self.fleet.hosts.len();
         let (stage, told) = (self.stage.clone(), answers.clone());
         self.audits += 1;
