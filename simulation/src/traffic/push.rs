@@ -1,17 +1,37 @@
 //! One remote-write request with everything that is known of it.
 
+use std::cmp::Ordering;
 use std::fmt;
 
 use bytes::Bytes;
 use proto::{Labels, TenantName};
 
-/// A series of a tenant.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// A series of a tenant. Keys are ordered by their bytes, which takes a fraction of the time of
+/// Prometheus' order of label sets.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SeriesKey {
     /// Whose it is.
     pub tenant: TenantName,
     /// Its labels, without the tenant's.
     pub labels: Labels,
+}
+
+impl SeriesKey {
+    fn bytes(&self) -> (&[u8], &str) {
+        (self.labels.as_bytes(), self.tenant.as_str())
+    }
+}
+
+impl Ord for SeriesKey {
+    fn cmp(&self, other: &SeriesKey) -> Ordering {
+        self.bytes().cmp(&other.bytes())
+    }
+}
+
+impl PartialOrd for SeriesKey {
+    fn partial_cmp(&self, other: &SeriesKey) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
 }
 
 impl fmt::Display for SeriesKey {

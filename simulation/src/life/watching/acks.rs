@@ -14,7 +14,7 @@ use crate::life::stage::Acked;
 use crate::world::store::Store;
 
 /// Time between two looks for acks that are not urgent, milliseconds.
-const LOOK_MS: i64 = 1_000;
+const LOOK_MS: i64 = 2_000;
 
 /// See the module.
 #[derive(Default)]
