@@ -48,6 +48,8 @@ pub struct Blocks {
     listed: Mutex<Instant>,
     /// A list that is older than this vouches for nothing; on every node.
     list_age_max: Duration,
+    /// Larger files go to the bucket in parts of this size.
+    part_bytes: u64,
 }
 
 impl Blocks {
@@ -85,6 +87,7 @@ impl Blocks {
             shipped: Mutex::default(),
             doubt: Mutex::new(Some("it was not listed yet".to_owned())),
             listed: Mutex::new(Instant::now()),
+            part_bytes: config.store.part_bytes,
             list_age_max: config.store.sync_interval * LIST_AGE_INTERVALS_MAX,
         });
         blocks.refresh().await;
@@ -171,7 +174,8 @@ impl Blocks {
 
     async fn ship_one(&self, ulid: Ulid) -> Result<(), StorageError> {
         let store = self.bucket.bucket().store();
-        let done = upload(store.as_ref(), self.files.as_ref(), &self.local.path(ulid)).await?;
+        let (files, dir) = (self.files.as_ref(), self.local.path(ulid));
+        let done = upload(store.as_ref(), files, &dir, self.part_bytes).await?;
         if !is_shipped(store.as_ref(), ulid).await? {
             return Err(StorageError::corrupt(ulid.to_string(), "it is not whole in the bucket"));
         }

@@ -142,6 +142,8 @@ pub struct HeadConfig {
 pub struct StoreConfig {
     /// Memory for index and chunk bytes read from the bucket.
     pub cache_bytes: u64,
+    /// Files of blocks up to this size are uploaded by one request, larger ones in parts of it.
+    pub part_bytes: u64,
     /// How often the bucket is listed and uploads are tried again; more than zero.
     pub sync_interval: Duration,
     /// Older samples are not served from the bucket; `None` is no limit.

@@ -72,6 +72,9 @@ pub struct Arguments {
     /// Processes at once.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=JOBS_MAX))]
     pub jobs: u64,
+    /// With --seed: finds the fewest faults of its plan with which that life still fails.
+    #[arg(long, requires = "seed")]
+    pub minimise: bool,
     /// Leaves out faults of the plan, by their numbers: 3,17,18.
     #[arg(long, value_delimiter = ',', value_name = "NUMBERS")]
     pub without_faults: Vec<usize>,

@@ -6,7 +6,8 @@ use std::ops::Range;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
-use crate::arguments::Arguments;
+use crate::arguments::{Arguments, Profile};
+use crate::coverage::Coverage;
 use crate::error::SimulationError;
 
 /// How many lives were green and how many were not.
@@ -19,7 +20,9 @@ pub struct Tally {
 }
 
 /// Runs the lives of `seeds` with `program` and writes a line for each that is green, and all that
-/// it printed for each that is not; at last the line `N passed, M failed`.
+/// it printed for each that is not; then what they had between them ([`Coverage`]), where anything
+/// that none of enough lives of the default profile had counts as a failure; at last the line
+/// `N passed, M failed`.
 pub fn run(
     program: &Path,
     seeds: Range<u64>,
@@ -27,15 +30,19 @@ pub fn run(
     out: &mut dyn Write,
 ) -> Result<Tally, SimulationError> {
     let mut running: VecDeque<(u64, Child)> = VecDeque::new();
-    let mut tally = Tally::default();
+    let (mut tally, mut coverage) = (Tally::default(), Coverage::default());
     for seed in seeds {
         if running.len() as u64 >= arguments.jobs {
-            finish(&mut running, &mut tally, out)?;
+            finish(&mut running, (&mut tally, &mut coverage), out)?;
         }
         running.push_back((seed, start(program, seed, arguments)?));
     }
     while !running.is_empty() {
-        finish(&mut running, &mut tally, out)?;
+        finish(&mut running, (&mut tally, &mut coverage), out)?;
+    }
+    coverage.write(out).map_err(SimulationError::Output)?;
+    if arguments.profile == Profile::Default {
+        tally.failed += coverage.missed().len() as u64;
     }
     writeln!(out, "{} passed, {} failed", tally.passed, tally.failed)
         .map_err(SimulationError::Output)?;
@@ -87,12 +94,13 @@ pub fn start(program: &Path, seed: u64, arguments: &Arguments) -> Result<Child, 
 /// Waits for the process that was started first.
 fn finish(
     running: &mut VecDeque<(u64, Child)>,
-    tally: &mut Tally,
+    (tally, coverage): (&mut Tally, &mut Coverage),
     out: &mut dyn Write,
 ) -> Result<(), SimulationError> {
     let Some((seed, child)) = running.pop_front() else { return Ok(()) };
     let failed = |source| SimulationError::Process { seed, source };
     let output = child.wait_with_output().map_err(failed)?;
+    coverage.add(&String::from_utf8_lossy(&output.stdout));
     if output.status.success() {
         tally.passed += 1;
     } else {

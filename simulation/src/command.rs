@@ -9,7 +9,7 @@ use clap::Parser;
 use crate::arguments::{Arguments, Profile};
 use crate::error::SimulationError;
 use crate::report::{Ending, Failure};
-use crate::{campaign, engine, life, planted};
+use crate::{campaign, engine, life, minimise, planted};
 
 /// Does what the command line says.
 pub fn main() -> ExitCode {
@@ -30,10 +30,14 @@ pub fn main() -> ExitCode {
 /// Whether everything that was asked for is green.
 fn green(arguments: &Arguments) -> Result<bool, SimulationError> {
     planted::plant(arguments)?;
+    let program = std::env::current_exe().map_err(SimulationError::Program)?;
     if let Some(seed) = arguments.seed {
+        if arguments.minimise {
+            let tally = minimise::run(&program, seed, arguments, &mut io::stdout().lock())?;
+            return Ok(tally.failed == 0);
+        }
         return Ok(one(seed, arguments));
     }
-    let program = std::env::current_exe().map_err(SimulationError::Program)?;
     let mut out = io::stdout().lock();
     let tally = match (&arguments.seeds, &arguments.determinism, &arguments.planted) {
         (Some(seeds), _, _) => campaign::run(&program, seeds.clone(), arguments, &mut out)?,

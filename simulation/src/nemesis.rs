@@ -169,6 +169,44 @@ pub enum Fault {
     },
 }
 
+/// Every kind of fault, as it is counted, in the order of [`Fault`].
+pub const KINDS: [&str; 34] = [
+    "partition",
+    "one-way partition",
+    "clients cut off",
+    "hold and release",
+    "latency",
+    "loss",
+    "duplicated calls",
+    "power cut",
+    "torn power cut",
+    "process kill",
+    "crash of a ring",
+    "crash loop",
+    "crash at a barrier",
+    "restart",
+    "rolling restart",
+    "clock skew",
+    "slow disk",
+    "failing reads",
+    "failing writes",
+    "failing metadata",
+    "failing fsync",
+    "full disk",
+    "damage at rest",
+    "lost disk",
+    "old disk",
+    "bucket errors",
+    "bucket timeouts",
+    "bucket short reads",
+    "bucket multipart",
+    "bucket lagging lists",
+    "bucket credentials",
+    "bucket unreachable",
+    "bucket slow",
+    "join",
+];
+
 /// How a life of a process is cut short.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum CrashKind {

@@ -37,3 +37,22 @@ impl fmt::Display for Failure<'_> {
         write!(f, "replay: {}", self.replay)
     }
 }
+
+/// What failed by the output of a life: the number of an invariant, else the first words.
+pub fn cause(text: &str) -> String {
+    let failed = text.lines().next().and_then(|line| line.split_once(" FAILED: "));
+    let Some((_, error)) = failed else { return "the process ended".to_owned() };
+    error.split(':').next().unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_cause_is_the_invariant_or_the_first_words() {
+        assert_eq!(cause("seed 3 FAILED: I2: a sample is missing: x\nlast events:"), "I2");
+        assert_eq!(cause("seed 3 FAILED: a task panicked: boom"), "a task panicked");
+        assert_eq!(cause(""), "the process ended");
+    }
+}

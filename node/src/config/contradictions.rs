@@ -16,12 +16,25 @@ const WINDOW_MIN: Duration = Duration::from_secs(10);
 pub(super) fn check(config: &NodeConfig) -> Result<(), ConfigError> {
     window(config)?;
     sizes(config)?;
+    parts(config)?;
     fallback(config)?;
     bootstrap(config)?;
     advertised(config)?;
     listeners(config)?;
     times(config)?;
     tenant_label(config)
+}
+
+fn parts(config: &NodeConfig) -> Result<(), ConfigError> {
+    let part = config.store.part_bytes;
+    if (5 << 20..=1 << 30).contains(&part) {
+        return Ok(());
+    }
+    refuse(format!(
+        "--objstore.part-size={} does not fit: S3 takes parts from 5MiB on, and a part is held in \
+         memory; take 5MiB to 1GiB, for example 16MiB",
+        size_text(part)
+    ))
 }
 
 fn refuse(message: String) -> Result<(), ConfigError> {

@@ -90,6 +90,7 @@ impl NodeConfig {
             one("tsdb.wal-segment-size", size_text(tsdb.wal_segment_bytes)),
             one("head.partitions", self.head.partitions),
             one("head.series-max", self.head.series_max),
+            one("objstore.part-size", size_text(self.store.part_bytes)),
             one("store.cache-bytes", size_text(self.store.cache_bytes)),
             one("sync-block-duration", duration_text(self.store.sync_interval)),
         ];

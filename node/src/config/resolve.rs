@@ -121,6 +121,7 @@ pub(super) fn resolve(given: &Layer, inputs: &Inputs<'_>) -> Result<NodeConfig, 
         },
         store: StoreConfig {
             cache_bytes: values.required("store.cache-bytes", value::size)?,
+            part_bytes: values.required("objstore.part-size", value::size)?,
             sync_interval: values.required("sync-block-duration", value::duration)?,
             min_time: values.optional("min-time", value::time_bound)?,
             max_time: values.optional("max-time", value::time_bound)?,

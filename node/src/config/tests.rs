@@ -217,6 +217,7 @@ fn every_kind_of_value_is_checked() {
         ("head.partitions", "1000", "from 0 to 256"),
         ("tsdb.path", "", "is no path"),
         ("objstore.config", " ", "is empty"),
+        ("objstore.part-size", "1MiB", "S3 takes parts from 5MiB on"),
         ("log.level", "loud", "none of error, warn"),
         ("log.format", "xml", "neither logfmt nor json"),
     ] {

@@ -28,6 +28,8 @@ use crate::world::store::Store;
 const FOUNDING_MS_MAX: i64 = 60_000;
 /// Journal segments of the simulated nodes, bytes: small, so that many are given up.
 const SEGMENT_BYTES: u64 = 128 << 10;
+/// Size of the parts of uploads: some files of blocks are larger.
+const PART_BYTES: u64 = 1 << 10;
 /// `--receive.decoded-bytes-max` of the simulated nodes.
 const DECODED_BYTES_MAX: u64 = 256 << 10;
 
@@ -70,6 +72,7 @@ fn config_of(plan: &Plan, index: usize, ring: usize) -> NodeConfig {
     config.tsdb.retention = plan.retention;
     config.store.sync_interval = plan.sync_interval;
     config.tsdb.wal_segment_bytes = SEGMENT_BYTES;
+    config.store.part_bytes = PART_BYTES;
     config.head.partitions = plan.partitions;
     config.receive.accept_age = ACCEPT_AGE;
     config.receive.accept_ahead = ACCEPT_AHEAD;

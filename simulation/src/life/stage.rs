@@ -16,6 +16,18 @@ const ACKS_PERCENT: u64 = 10;
 /// How long after the begin of a fault all of them are, milliseconds.
 const FAULT_FRESH_MS: i64 = 5_000;
 
+/// What lives should have now and then, and some do not.
+pub const SOMETIMES: [&str; 8] = [
+    "answer of PromQL exact",
+    "block cut",
+    "leader changed",
+    "local block removed",
+    "query complete with a node down",
+    "query flagged incomplete",
+    "query had to be complete, but for its holders",
+    "snapshot installed",
+];
+
 /// A push that was acknowledged, wholly or but for what can never be accepted.
 pub struct Acked {
     /// The push.
@@ -156,8 +168,9 @@ impl Stage {
         &self.checks
     }
 
-    /// Counts something that a life should have now and then.
+    /// Counts something that a life should have now and then: one of [`SOMETIMES`].
     pub fn sometimes(&mut self, what: &'static str) {
+        assert!(SOMETIMES.contains(&what), "{what:?} is missing in SOMETIMES");
         *self.sometimes.entry(what).or_default() += 1;
     }
 

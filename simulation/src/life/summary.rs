@@ -3,9 +3,12 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
+use super::stage::SOMETIMES;
 use super::{Life, Result};
 use crate::error::SimulationError;
+use crate::nemesis::KINDS;
 use crate::report::Ending;
+use crate::world::disk::Barrier;
 
 impl Life {
     /// A life that did next to nothing proves nothing.
@@ -27,7 +30,10 @@ impl Life {
 
     /// Faults by kind, those that fired on disks and in the bucket included.
     fn faults(&self) -> BTreeMap<&'static str, u64> {
-        let mut all = self.nemesis.fired().clone();
+        let barriers = Barrier::ALL.map(Barrier::name);
+        let kinds = KINDS.into_iter().chain(barriers);
+        let mut all: BTreeMap<&'static str, u64> = kinds.map(|kind| (kind, 0)).collect();
+        all.extend(self.nemesis.fired());
         let disks = self.fleet.hosts.iter().map(|host| host.disk.counts());
         for counts in disks.chain([self.store.counts()]) {
             for (kind, count) in counts {
@@ -72,7 +78,9 @@ impl Life {
         let checks: Vec<String> =
             stage.checks().iter().map(|(name, count)| format!("{name} {count}")).collect();
         writeln!(text, "checks: {}", checks.join(", "))?;
-        for (what, count) in stage.all_sometimes() {
+        let mut all: BTreeMap<&str, u64> = SOMETIMES.iter().map(|what| (*what, 0)).collect();
+        all.extend(stage.all_sometimes());
+        for (what, count) in all {
             writeln!(text, "sometimes {what}: {count}")?;
         }
         write!(text, "trace hash: {:016x}", self.trace.hash())

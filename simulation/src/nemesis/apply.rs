@@ -289,7 +289,9 @@ impl Nemesis {
             | Fault::CutClients { .. }
             | Fault::Hold { .. } => {}
         }
-        *self.fired.entry(planned.fault.kind()).or_default() += 1;
+        if !matches!(planned.fault, Fault::Bucket { .. } | Fault::OldDisk { .. }) {
+            *self.fired.entry(planned.fault.kind()).or_default() += 1;
+        }
         self.active.push(Active { until_ms, fault: planned.fault, image });
     }
 
@@ -335,6 +337,7 @@ impl Nemesis {
         fleet.hosts[host].disk.replace(&image);
         fleet.hosts[host].key_value.wipe();
         self.note_damage(host, "an old disk is attached".to_owned(), fleet);
+        *self.fired.entry("old disk").or_default() += 1;
     }
 
     fn crash_again(&mut self, host: usize, times: u32) {

@@ -201,11 +201,28 @@ impl Drawing<'_> {
             BucketFault::Errors,
             BucketFault::Timeouts,
             BucketFault::ShortReads,
+            BucketFault::Multipart,
             BucketFault::LaggingLists,
             BucketFault::Forbidden,
             BucketFault::Unreachable,
             BucketFault::Slow,
         ]);
         Fault::Bucket { how }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::nemesis::KINDS;
+
+    #[test]
+    fn every_kind_of_fault_is_drawn_and_counted() {
+        let plans = (0..400).map(|seed| Plan::draw(&mut Random::new(seed), Profile::Default, 2));
+        let faults = plans.flat_map(|plan| plan.faults);
+        let drawn: BTreeSet<&str> = faults.map(|planned| planned.fault.kind()).collect();
+        assert_eq!(drawn, BTreeSet::from(KINDS));
     }
 }

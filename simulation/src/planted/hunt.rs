@@ -9,6 +9,7 @@ use super::{BUGS, Bug};
 use crate::arguments::Arguments;
 use crate::campaign::{self, Tally};
 use crate::error::SimulationError;
+use crate::report::cause;
 
 /// The lives of one bug, one after the other.
 struct Hunt {
@@ -114,13 +115,6 @@ fn wait(child: Child, seed: u64) -> Result<Output, SimulationError> {
     child.wait_with_output().map_err(|source| SimulationError::Process { seed, source })
 }
 
-/// What failed by the output of a life: the number of an invariant, else the first words.
-fn cause(text: &str) -> String {
-    let failed = text.lines().next().and_then(|line| line.split_once(" FAILED: "));
-    let Some((_, error)) = failed else { return "the process ended".to_owned() };
-    error.split(':').next().unwrap_or_default().to_owned()
-}
-
 impl Caught {
     fn is_as_expected(&self) -> bool {
         self.seeds.is_some() && self.bug.expected.contains(&self.by.as_str())
@@ -151,13 +145,6 @@ fn write_end(all: &[Caught], out: &mut dyn Write) -> std::io::Result<Tally> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_cause_is_the_invariant_or_the_first_words() {
-        assert_eq!(cause("seed 3 FAILED: I2: a sample is missing: x\nlast events:"), "I2");
-        assert_eq!(cause("seed 3 FAILED: a task panicked: boom"), "a task panicked");
-        assert_eq!(cause(""), "the process ended");
-    }
 
     #[test]
     fn only_an_expected_invariant_passes() {

@@ -17,10 +17,6 @@ use crate::block::{BlockMeta, META_BYTES_MAX, META_FILE, read_meta};
 
 /// Name of the marker that says that a block is to be deleted.
 pub const DELETION_MARK_FILE: &str = "deletion-mark.json";
-/// Files up to this size are uploaded by one request.
-const SINGLE_PUT_BYTES_MAX: u64 = 16 << 20;
-/// Size of the parts of larger files. S3 takes 10,000 of them.
-const PART_BYTES: u64 = 16 << 20;
 
 /// What an upload did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -36,7 +32,9 @@ pub struct Uploaded {
 /// Uploads the block in `dir`: chunks, index, then `meta.json`, each verified by its size. What is
 /// there with the right size is not sent again, so that a broken upload is resumed by calling
 /// again. Before anything is sent the whole block is read and every checksum verified, so that no
-/// damaged block is taken for a copy. Reads the files by blocking calls of at most 16 MiB.
+/// damaged block is taken for a copy. Reads the files by blocking calls of at most `part_bytes`:
+/// files up to this size are uploaded by one request, larger ones in parts of it. S3 wants parts of
+/// at least 5 MiB, and takes 10,000 of them.
 ///
 /// # Errors
 /// `Corrupt`: the block on the disk is damaged, and nothing was sent; or the bucket keeps other
@@ -45,15 +43,16 @@ pub async fn upload(
     store: &dyn ObjectStore,
     files: &dyn Files,
     dir: &Path,
+    part_bytes: u64,
 ) -> Result<Uploaded, StorageError> {
     let meta = read_meta(files, dir)?;
     check_unmarked(store, meta.ulid).await?;
     let mut uploaded = Uploaded::default();
     if journal::planted!("M14") {
-        send_file(store, files, dir, META_FILE, meta.ulid, &mut uploaded).await?;
+        send_file(store, files, dir, META_FILE, meta.ulid, part_bytes, &mut uploaded).await?;
     }
     for name in verify_block(files, dir, &meta).await? {
-        send_file(store, files, dir, &name, meta.ulid, &mut uploaded).await?;
+        send_file(store, files, dir, &name, meta.ulid, part_bytes, &mut uploaded).await?;
     }
     check_unmarked(store, meta.ulid).await?;
     // A meta is small: it is always sent, so that a damaged one is replaced.
@@ -87,6 +86,7 @@ async fn send_file(
     dir: &Path,
     name: &str,
     ulid: Ulid,
+    part_bytes: u64,
     uploaded: &mut Uploaded,
 ) -> Result<(), StorageError> {
     let path = object_path(ulid, name);
@@ -98,11 +98,11 @@ async fn send_file(
         uploaded.objects_there += 1;
         return Ok(());
     }
-    if length <= SINGLE_PUT_BYTES_MAX {
+    if length <= part_bytes {
         let bytes = read_part(file.as_ref(), 0, length).map_err(failed)?;
         put(store, &path, bytes).await?;
     } else {
-        send_parts(store, &path, file.as_ref(), length).await?;
+        send_parts(store, &path, file.as_ref(), length, part_bytes).await?;
     }
     verify_size(store, &path, length).await?;
     uploaded.objects += 1;
@@ -126,9 +126,10 @@ async fn send_parts(
     path: &ObjectPath,
     file: &dyn File,
     length: u64,
+    part_bytes: u64,
 ) -> Result<(), StorageError> {
     let mut upload = store.put_multipart(path).await.map_err(|e| failed("write", path, e))?;
-    let sent = put_parts(upload.as_mut(), path, file, length).await;
+    let sent = put_parts(upload.as_mut(), path, file, length, part_bytes).await;
     if sent.is_err() {
         // The store keeps parts of an upload that is not given up; its own error counts less.
         let _ = upload.abort().await;
@@ -141,10 +142,11 @@ async fn put_parts(
     path: &ObjectPath,
     file: &dyn File,
     length: u64,
+    part_bytes: u64,
 ) -> Result<(), StorageError> {
     let mut offset = 0;
     while offset < length {
-        let part = PART_BYTES.min(length - offset);
+        let part = part_bytes.min(length - offset);
         let bytes = read_part(file, offset, part)
             .map_err(|e| StorageError::io(format!("read what goes to {path}"), e))?;
         let sent = upload.put_part(PutPayload::from_bytes(bytes)).await;

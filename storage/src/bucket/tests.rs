@@ -18,6 +18,7 @@ use crate::objstore::{Bucket, ObjstoreConfig};
 use crate::series::Selection;
 
 const CACHE_BYTES: usize = 1 << 20;
+const PART_BYTES: u64 = 16 << 20;
 
 fn local(count: u128) -> (Arc<dyn Files>, LocalBlocks) {
     let files: Arc<dyn Files> = Arc::new(MemoryFiles::default());
@@ -49,7 +50,7 @@ async fn on_each<F: AsyncFn(Bucket)>(behaviour: F) {
 async fn ship(bucket: &Bucket, files: &dyn Files, blocks: &LocalBlocks) {
     for meta in blocks.list() {
         let store = bucket.store().as_ref();
-        upload(store, files, &blocks.path(meta.ulid)).await.unwrap();
+        upload(store, files, &blocks.path(meta.ulid), PART_BYTES).await.unwrap();
     }
 }
 
@@ -88,18 +89,18 @@ async fn an_upload_is_resumed_and_verified() {
         let (files, blocks) = local(1);
         let dir = blocks.path(ulid(1));
         assert!(!is_shipped(store, ulid(1)).await.unwrap());
-        let first = upload(store, files.as_ref(), &dir).await.unwrap();
+        let first = upload(store, files.as_ref(), &dir, PART_BYTES).await.unwrap();
         assert_eq!((first.objects, first.objects_there), (3, 0));
         assert!(is_shipped(store, ulid(1)).await.unwrap());
         let meta = ObjectPath::from(format!("{}/{META_FILE}", ulid(1)));
         store.delete(&meta).await.unwrap();
         assert!(!is_shipped(store, ulid(1)).await.unwrap());
-        let second = upload(store, files.as_ref(), &dir).await.unwrap();
+        let second = upload(store, files.as_ref(), &dir, PART_BYTES).await.unwrap();
         assert_eq!((second.objects, second.objects_there), (1, 2));
         let index = ObjectPath::from(format!("{}/index", ulid(1)));
         store.put(&index, "short".into()).await.unwrap();
         assert!(!is_shipped(store, ulid(1)).await.unwrap());
-        let third = upload(store, files.as_ref(), &dir).await.unwrap();
+        let third = upload(store, files.as_ref(), &dir, PART_BYTES).await.unwrap();
         assert_eq!((third.objects, third.objects_there), (2, 1));
         assert!(is_shipped(store, ulid(1)).await.unwrap());
     })
@@ -205,20 +206,20 @@ async fn a_damaged_block_is_not_uploaded() {
                 continue; // padding
             }
             flip(&path, at);
-            let error = upload(&store, files.as_ref(), &dir).await.unwrap_err();
+            let error = upload(&store, files.as_ref(), &dir, PART_BYTES).await.unwrap_err();
             assert!(matches!(error, StorageError::Corrupt { .. }), "{name} at {at}: {error}");
             flip(&path, at);
         }
     }
     let listed = files.open(&dir.join("chunks/000002"), journal::files::OpenMode::CREATE).unwrap();
-    let error = upload(&store, files.as_ref(), &dir).await.unwrap_err().to_string();
+    let error = upload(&store, files.as_ref(), &dir, PART_BYTES).await.unwrap_err().to_string();
     assert!(error.contains("chunks/000002"), "{error}");
     drop(listed);
     files.remove_file(&dir.join("chunks/000002")).unwrap();
     assert!(!is_shipped(&store, ulid(1)).await.unwrap());
-    assert_eq!(upload(&store, files.as_ref(), &dir).await.unwrap().objects, 3);
+    assert_eq!(upload(&store, files.as_ref(), &dir, PART_BYTES).await.unwrap().objects, 3);
     files.remove_file(&dir.join("chunks/000001")).unwrap();
-    assert!(upload(&store, files.as_ref(), &dir).await.is_err());
+    assert!(upload(&store, files.as_ref(), &dir, PART_BYTES).await.is_err());
 }
 
 #[test]
@@ -228,7 +229,7 @@ fn calls_may_be_awaited_on_any_thread() {
     let bucket = Bucket::from_store(Arc::new(InMemory::new()), "memory");
     let (index, all) = (BucketIndex::new(bucket.clone(), options(), 0), everything(vec![]));
     let dir = blocks.path(ulid(1));
-    assert_send(&upload(bucket.store().as_ref(), files.as_ref(), &dir));
+    assert_send(&upload(bucket.store().as_ref(), files.as_ref(), &dir, PART_BYTES));
     assert_send(&index.refresh());
     assert_send(&index.select(&all));
     assert_send(&index.label_values("a", &all));
@@ -239,7 +240,8 @@ async fn nothing_is_uploaded_over_a_deletion_mark() {
     let store = InMemory::new();
     let (files, blocks) = local(1);
     mark_for_deletion(&store, ulid(1), "compacted", 1_700_000_000).await.unwrap();
-    let error = upload(&store, files.as_ref(), &blocks.path(ulid(1))).await.unwrap_err();
+    let error =
+        upload(&store, files.as_ref(), &blocks.path(ulid(1)), PART_BYTES).await.unwrap_err();
     assert!(matches!(error, StorageError::Invalid(_)), "{error}");
     let index = ObjectPath::from(format!("{}/index", ulid(1)));
     assert!(store.head(&index).await.is_err());
@@ -258,7 +260,7 @@ async fn large_files_go_up_in_parts() {
         let series = vec![(labels, (0..75).map(chunk).collect())];
         write_block(files.clone(), blocks.dir(), spec(1), series).unwrap().unwrap();
         let dir = blocks.path(ulid(1));
-        upload(bucket.store().as_ref(), files.as_ref(), Path::new(&dir)).await.unwrap();
+        upload(bucket.store().as_ref(), files.as_ref(), Path::new(&dir), PART_BYTES).await.unwrap();
         let path = ObjectPath::from(format!("{}/chunks/000001", ulid(1)));
         let bytes = bucket.store().get(&path).await.unwrap().bytes().await.unwrap();
         assert!(bytes.len() > 32 << 20, "three parts");

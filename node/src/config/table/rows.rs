@@ -372,6 +372,16 @@ pub const SETTINGS: &[Setting] = &[
         hidden: false,
     },
     Setting {
+        name: "objstore.part-size",
+        group: Group::Bucket,
+        kind: Kind::Size,
+        default: Text("16MiB"),
+        example: "64MiB",
+        help: "Size of the parts in which large files of blocks are uploaded.",
+        more: "5MiB to 1GiB, as S3 wants it; it takes 10,000 parts of a file.",
+        hidden: false,
+    },
+    Setting {
         name: "store.cache-bytes",
         group: Group::Bucket,
         kind: Kind::Size,
