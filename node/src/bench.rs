@@ -1,4 +1,4 @@
-//! `granary bench write`: a load generator for remote write 1.0, for granary and for any other
+//! `granary bench query` is in [`query`]. `granary bench write`: a load generator for remote write 1.0, for granary and for any other
 //! receiver (Prometheus with `--web.enable-remote-write-receiver`, VictoriaMetrics).
 //!
 //! ```text
@@ -11,6 +11,7 @@
 
 mod histogram;
 mod options;
+pub mod query;
 mod report;
 mod series;
 mod template;
@@ -55,6 +56,14 @@ pub enum BenchError {
         pid: u32,
         /// What the system says.
         error: String,
+    },
+    /// A report cannot be read.
+    #[error("{file}: {why}")]
+    Report {
+        /// Its file.
+        file: String,
+        /// What is wrong.
+        why: String,
     },
     /// No runtime.
     #[error("cannot start the runtime: {0}")]

@@ -55,7 +55,10 @@ fn run(arguments: impl IntoIterator<Item = OsString>, process: &Process) -> Exit
     let (name, arguments) = chosen(&matches);
     match (name, arguments) {
         ("demo", arguments) => demo::main(passed_on(arguments), process.wall_clock_ms),
-        ("bench", arguments) => bench::main(passed_on(chosen(arguments).1), process.wall_clock_ms),
+        ("bench", arguments) => match chosen(arguments) {
+            ("query", rest) => bench::query::main(passed_on(rest), process.wall_clock_ms),
+            (_, rest) => bench::main(passed_on(rest), process.wall_clock_ms),
+        },
         ("node", arguments) => finish(node::run(arguments, process.run_node)),
         (name, arguments) => finish(text_of(name, arguments).and_then(|text| print(&text))),
     }

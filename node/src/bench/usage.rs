@@ -44,6 +44,13 @@ fn read(pid: u32) -> Result<Usage, BenchError> {
         .ok_or_else(|| fail("its stat and status are not understood".to_owned()))
 }
 
+/// Makes the greatest resident memory so far that of now (`clear_refs` of proc(5)).
+pub(super) fn forget_peak(pid: u32) -> Result<(), BenchError> {
+    let path = format!("/proc/{pid}/clear_refs");
+    std::fs::write(&path, "5")
+        .map_err(|error| BenchError::Usage { pid, error: format!("{path}: {error}") })
+}
+
 fn ticks_per_second() -> f64 {
     // SAFETY: sysconf takes an integer and touches no memory of this process.
     let ticks = unsafe { libc::sysconf(libc::_SC_CLK_TCK) };

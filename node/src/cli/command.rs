@@ -129,13 +129,17 @@ fn bench() -> Command {
         .about("Load a remote write endpoint and report what it took")
         .disable_help_flag(true)
         .arg(passed_on());
+    let query = Command::new("query")
+        .about("Query a server with Prometheus' HTTP API and report what it took")
+        .disable_help_flag(true)
+        .arg(passed_on());
     Command::new("bench")
         .about("Measure a running node")
         .after_long_help(example("  granary bench write --series=10000 --duration=30s"))
         .subcommand_required(true)
         .arg_required_else_help(true)
         .disable_help_subcommand(true)
-        .subcommand(write)
+        .subcommands([write, query])
 }
 
 fn ring() -> Command {
