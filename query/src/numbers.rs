@@ -1,5 +1,8 @@
 //! Numbers as Go and Prometheus write them.
 
+/// Sizes of numbers that ryu writes without exponent.
+const RYU_PLAIN: std::ops::Range<f64> = 1e-4..1e15;
+
 /// Shortest decimal form without exponent: Go's `FormatFloat(v, 'f', -1, 64)`.
 pub fn go_float(value: f64) -> String {
     let mut out = Vec::new();
@@ -35,6 +38,11 @@ fn general(value: f64, limit: i32) -> String {
 /// Appends the shortest decimal form without exponent.
 pub(crate) fn write_plain(out: &mut Vec<u8>, value: f64) {
     if write_special(out, value) {
+        return;
+    }
+    if RYU_PLAIN.contains(&value.abs()) {
+        // No integer: those are written already.
+        out.extend_from_slice(ryu::Buffer::new().format_finite(value).as_bytes());
         return;
     }
     let (negative, digits, point) = decimal(value);
