@@ -1,6 +1,8 @@
 //! The `*_over_time` functions.
 
+use std::cmp::Ordering;
 use std::collections::VecDeque;
+use std::ops::Range;
 
 use super::Call;
 use crate::eval::accumulators::Mean;
@@ -86,15 +88,39 @@ pub(super) fn extremes(
 
 /// quantile and the median absolute deviation.
 pub(super) fn sorted(call: &Call, columns: &Columns, values: &mut Vec<f64>, out: &mut [f64]) {
-    let mad = call.function == Window::Mad;
+    if call.function == Window::Mad {
+        return call.windows.sweep(&columns.timestamps, |step, range| {
+            values.clear();
+            values.extend_from_slice(&columns.values[range]);
+            out[step] = absolute_deviation(values);
+        });
+    }
+    let mut seen = 0..0;
     call.windows.sweep(&columns.timestamps, |step, range| {
-        values.clear();
-        values.extend_from_slice(&columns.values[range]);
-        out[step] = match mad {
-            true => absolute_deviation(values),
-            false => quantile(call.params[0].at(step), values),
-        };
+        slide(values, &columns.values, seen.clone(), range.clone());
+        seen = range;
+        out[step] = quantile_of_sorted(call.params[0].at(step), values);
     });
+}
+
+/// Turns the sorted values of one window into those of the next.
+fn slide(sorted: &mut Vec<f64>, all: &[f64], from: Range<usize>, to: Range<usize>) {
+    let changes = to.start.abs_diff(from.start) + to.end.abs_diff(from.end);
+    if to.start < from.start || to.end < from.end || changes * 2 > to.len() {
+        sorted.clear();
+        sorted.extend_from_slice(&all[to]);
+        sorted.sort_unstable_by(ascending);
+        return;
+    }
+    for value in &all[from.end..to.end] {
+        let at = sorted.partition_point(|other| ascending(other, value).is_lt());
+        sorted.insert(at, *value);
+    }
+    for value in &all[from.start..to.start] {
+        // Equal in this order are equal bits: whichever goes, the same values stay.
+        let at = sorted.partition_point(|other| ascending(other, value).is_lt());
+        sorted.remove(at);
+    }
 }
 
 fn absolute_deviation(values: &mut [f64]) -> f64 {
@@ -106,8 +132,18 @@ fn absolute_deviation(values: &mut [f64]) -> f64 {
     quantile(0.5, values)
 }
 
+/// NaN is the least value.
+fn ascending(a: &f64, b: &f64) -> Ordering {
+    (!a.is_nan()).cmp(&!b.is_nan()).then(a.total_cmp(b))
+}
+
 /// The `q`-quantile, interpolated between ranks; NaN is the least value. Sorts the values.
 pub(crate) fn quantile(q: f64, values: &mut [f64]) -> f64 {
+    values.sort_unstable_by(ascending);
+    quantile_of_sorted(q, values)
+}
+
+fn quantile_of_sorted(q: f64, values: &[f64]) -> f64 {
     if values.is_empty() || q.is_nan() {
         return f64::NAN;
     }
@@ -117,8 +153,6 @@ pub(crate) fn quantile(q: f64, values: &mut [f64]) -> f64 {
     if q > 1.0 {
         return f64::INFINITY;
     }
-    let key = |a: &f64, b: &f64| (!a.is_nan()).cmp(&!b.is_nan()).then(a.total_cmp(b));
-    values.sort_unstable_by(key);
     let rank = q * (values.len() - 1) as f64;
     let lower = rank.floor();
     let weight = rank - lower;
@@ -138,5 +172,25 @@ mod tests {
         assert_eq!(quantile(1.0, &mut [f64::NAN, 1.0]), 1.0);
         assert!(quantile(0.0, &mut [f64::NAN, 1.0]).is_nan());
         assert_eq!(quantile(2.0, &mut [1.0]), f64::INFINITY);
+    }
+
+    #[test]
+    fn a_window_that_slides_has_the_values_of_one_that_is_sorted() {
+        let mut noise = 7u64;
+        let all: Vec<f64> = (0..300)
+            .map(|i| {
+                noise = noise.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                [f64::NAN, -0.0, 0.0, f64::INFINITY, i as f64][(noise >> 60) as usize % 5]
+            })
+            .collect();
+        let (mut values, mut from) = (Vec::new(), 0..0);
+        for to in [0..40, 1..41, 5..50, 5..50, 49..51, 50..120, 51..121, 60..121, 200..300, 3..9] {
+            slide(&mut values, &all, from, to.clone());
+            let mut expected = all[to.clone()].to_vec();
+            expected.sort_unstable_by(ascending);
+            let bits = |values: &[f64]| values.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
+            assert_eq!(bits(&values), bits(&expected), "{to:?}");
+            from = to;
+        }
     }
 }
