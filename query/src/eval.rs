@@ -28,6 +28,7 @@ mod selection;
 mod selectors;
 mod sets;
 mod sorting;
+mod topk;
 mod windows;
 
 use std::sync::Arc;

@@ -1,7 +1,5 @@
-//! Aggregations that look at all values of a group: topk, bottomk, limitk, limit_ratio
-//! and quantile.
-
-use std::cmp::Ordering;
+//! Aggregations that look at all values of a group: limitk, limit_ratio and quantile; topk and
+//! bottomk are in `topk`.
 
 use super::aggregate::Aggregation;
 use super::groups::{Groups, Keying};
@@ -10,7 +8,7 @@ use super::{ABSENT, Matrix, Row, Run, Scalar, Sink, is_present};
 use crate::annotations::Note;
 use crate::error::QueryError;
 use crate::numbers::{go_float, go_general};
-use crate::plan::{Grid, QueryKind};
+use crate::plan::Grid;
 use crate::syntax::AggregateOp;
 
 impl Run<'_> {
@@ -28,7 +26,11 @@ impl Run<'_> {
             None => return Err(QueryError::execution("the aggregation lacks its parameter")),
         };
         check_param(aggregation.op, &param, grid)?;
-        let matrix = self.collect_ranked(&aggregation, grid)?;
+        if matches!(aggregation.op, AggregateOp::Topk | AggregateOp::Bottomk) {
+            return self.top_rows(&aggregation, &param, grid, sink);
+        }
+        let mut matrix = Matrix::new(grid.count);
+        self.stream_ranked(&aggregation, grid, &mut |run, row| run.keep(&mut matrix, row))?;
         let keying = Keying::grouping(self, aggregation.labels, aggregation.without);
         let mut groups = Groups::default();
         let mut members: Vec<Vec<usize>> = Vec::new();
@@ -39,29 +41,24 @@ impl Run<'_> {
             }
             members[group].push(index);
         }
-        match aggregation.op {
-            AggregateOp::Quantile => {
-                self.warn_quantile(&aggregation, &param, grid, matrix.len());
-                self.quantiles(&matrix, &groups, &members, &param, sink)?;
-                self.release(&matrix);
-                Ok(())
-            }
-            AggregateOp::Limitk | AggregateOp::LimitRatio => {
-                self.limited(aggregation, matrix, &members, &param, sink)
-            }
-            _ => self.ranked(aggregation.op, matrix, &members, &param, sink),
+        if aggregation.op != AggregateOp::Quantile {
+            return self.limited(aggregation, matrix, &members, &param, sink);
         }
+        self.warn_quantile(&aggregation, &param, grid, matrix.len());
+        self.quantiles(&matrix, &groups, &members, &param, sink)?;
+        self.release(&matrix);
+        Ok(())
     }
 
-    /// The rows of an aggregation; without histograms where only floats have a rank.
-    fn collect_ranked(
+    /// Streams the rows of an aggregation; without histograms where only floats have a rank.
+    pub(super) fn stream_ranked(
         &mut self,
         aggregation: &Aggregation<'_>,
         grid: Grid,
-    ) -> Result<Matrix, QueryError> {
+        sink: &mut Sink<'_>,
+    ) -> Result<(), QueryError> {
         let (op, mut ignored) = (aggregation.op, false);
         let any_kind = matches!(op, AggregateOp::Limitk | AggregateOp::LimitRatio);
-        let mut matrix = Matrix::new(grid.count);
         self.stream(aggregation.expr, grid, &mut |run, mut row| {
             if !any_kind && row.remove_histograms() {
                 ignored = true;
@@ -69,14 +66,14 @@ impl Run<'_> {
                     return Ok(());
                 }
             }
-            run.keep(&mut matrix, row)
+            sink(run, row)
         })?;
         if ignored {
             let is_quantile = op == AggregateOp::Quantile;
             let at = if is_quantile { aggregation.expr.span.start } else { aggregation.at };
             self.notes.note(&self.plan.query, at, Note::IgnoredInAggregation(op.name()), "");
         }
-        Ok(matrix)
+        Ok(())
     }
 
     fn warn_quantile(
@@ -127,39 +124,6 @@ impl Run<'_> {
             sink(self, Row::floats(groups.labels.get(group), drop_name, &mut row))?;
         }
         Ok(())
-    }
-
-    /// topk and bottomk: of each step the values that rank highest stay.
-    fn ranked(
-        &mut self,
-        op: AggregateOp,
-        mut matrix: Matrix,
-        members: &[Vec<usize>],
-        param: &Scalar,
-        sink: &mut Sink<'_>,
-    ) -> Result<(), QueryError> {
-        let top = op == AggregateOp::Topk;
-        let mut order = Vec::with_capacity(matrix.len());
-        for members in members {
-            self.check_cancel()?;
-            let mut ranking: Vec<usize> = Vec::new();
-            for step in 0..matrix.steps() {
-                ranking.clear();
-                ranking.extend(members.iter().filter(|m| is_present(matrix.at(**m, step))));
-                ranking.sort_by(|a, b| rank(top, matrix.at(*a, step), matrix.at(*b, step)));
-                for loser in ranking.iter().skip(count_of(param.at(step))) {
-                    matrix.values_mut(*loser)[step] = ABSENT;
-                }
-            }
-            // An instant query shows the order of its only step.
-            let instant = self.plan.kind == QueryKind::Instant && matrix.steps() == 1;
-            let shown = if instant { &ranking } else { members };
-            order.extend_from_slice(shown);
-        }
-        let samples = matrix.samples();
-        let matrix = matrix.reordered(&order);
-        self.live = self.live.saturating_sub(samples).saturating_add(matrix.samples());
-        self.forward(matrix, sink)
     }
 
     /// limitk and limit_ratio: a part of the series, the same at each step as far as possible.
@@ -241,19 +205,8 @@ fn check_param(op: AggregateOp, param: &Scalar, grid: Grid) -> Result<(), QueryE
     Ok(())
 }
 
-fn count_of(value: f64) -> usize {
+pub(super) fn count_of(value: f64) -> usize {
     if value >= 1.0 { value as usize } else { 0 }
-}
-
-/// Order of rank: the highest (or lowest) value first, NaN last.
-fn rank(top: bool, a: f64, b: f64) -> Ordering {
-    match (a.is_nan(), b.is_nan()) {
-        (true, true) => Ordering::Equal,
-        (true, false) => Ordering::Greater,
-        (false, true) => Ordering::Less,
-        _ if top => b.partial_cmp(&a).unwrap_or(Ordering::Equal),
-        _ => a.partial_cmp(&b).unwrap_or(Ordering::Equal),
-    }
 }
 
 /// Whether a place lies in the part that a ratio takes: from below, or, negative, from above.
