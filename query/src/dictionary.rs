@@ -5,7 +5,9 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use proto::{FixedMap, Labels, LabelsError};
+use proto::{Labels, LabelsError};
+
+use crate::hashing::QueryMap;
 
 /// Id of a (name, value) pair inside of one query's [`Dictionary`].
 pub type PairId = u32;
@@ -45,10 +47,10 @@ impl Dictionary {
 #[derive(Default, Debug)]
 pub struct Interner {
     names: Vec<Arc<str>>,
-    name_ids: FixedMap<Arc<str>, NameId>,
+    name_ids: QueryMap<Arc<str>, NameId>,
     pairs: Vec<(NameId, Arc<str>)>,
     /// Of each name: value to pair.
-    pair_ids: Vec<FixedMap<Arc<str>, PairId>>,
+    pair_ids: Vec<QueryMap<Arc<str>, PairId>>,
 }
 
 impl Interner {
@@ -61,7 +63,7 @@ impl Interner {
         let name: Arc<str> = Arc::from(name);
         self.names.push(name.clone());
         self.name_ids.insert(name, id);
-        self.pair_ids.push(FixedMap::default());
+        self.pair_ids.push(QueryMap::default());
         id
     }
 

@@ -26,6 +26,7 @@ mod engine;
 mod error;
 mod eval;
 pub mod functions;
+pub mod hashing;
 mod histogram_column;
 pub mod json;
 pub mod memory;

@@ -1,6 +1,7 @@
 //! Series of all sources, each once.
 
-use proto::{FixedMap, Labels};
+use proto::Labels;
+use query::hashing::QueryMap;
 use query::{Interner, PairId};
 use storage::{Chunk, SeriesChunks};
 
@@ -32,19 +33,22 @@ struct Copies {
 /// Collects series under their final labels.
 #[derive(Default)]
 pub struct Merge {
-    found: FixedMap<Box<[PairId]>, Vec<Copies>>,
-    scratch: Vec<PairId>,
+    found: QueryMap<Box<[PairId]>, Vec<Copies>>,
+    /// Pairs of the series that is added, and of the one before.
+    pairs: Vec<PairId>,
+    before: Vec<PairId>,
 }
 
 impl Merge {
     /// Adds a source's series. `names` is the query's dictionary.
     pub fn add(&mut self, series: SeriesChunks, rules: LabelRules<'_>, names: &mut Interner) {
-        self.scratch.clear();
-        intern_final(&series, rules, names, &mut self.scratch);
+        std::mem::swap(&mut self.pairs, &mut self.before);
+        self.pairs.clear();
+        intern_final(&series, rules, (names, &self.before), &mut self.pairs);
         let chunks = series.chunks;
-        let Some(replicas) = self.found.get_mut(self.scratch.as_slice()) else {
+        let Some(replicas) = self.found.get_mut(self.pairs.as_slice()) else {
             let copies = Copies { labels: series.labels, chunks };
-            self.found.insert(self.scratch.as_slice().into(), vec![copies]);
+            self.found.insert(self.pairs.as_slice().into(), vec![copies]);
             return;
         };
         match replicas.iter_mut().find(|copies| copies.labels == series.labels) {
@@ -63,25 +67,43 @@ impl Merge {
     }
 }
 
-/// The labels of the answer: the series' own without replica labels, and the tenant's.
+/// The labels of the answer: the series' own without replica labels, and the tenant's. Those of
+/// the series `before` are tried first: neighbours share most labels.
 fn intern_final(
     series: &SeriesChunks,
     rules: LabelRules<'_>,
-    names: &mut Interner,
+    (names, before): (&mut Interner, &[PairId]),
     out: &mut Vec<PairId>,
 ) {
+    let mut push = |name: &str, value: &str| {
+        let pair = intern_near(names, before.get(out.len()).copied(), name, value);
+        out.push(pair);
+    };
     let tenant = (rules.tenant_label, series.tenant.as_str());
     let mut tenant = Some(tenant);
     for (name, value) in &series.labels {
         if let Some((label, tenant)) = tenant.take_if(|(label, _)| *label <= name) {
-            out.push(names.intern(label, tenant));
+            push(label, tenant);
         }
         let is_replica = rules.replica_labels.iter().any(|label| label == name);
         if name != rules.tenant_label && !is_replica {
-            out.push(names.intern(name, value));
+            push(name, value);
         }
     }
-    out.extend(tenant.map(|(label, tenant)| names.intern(label, tenant)));
+    if let Some((label, tenant)) = tenant {
+        push(label, tenant);
+    }
+}
+
+/// Id of a pair that may be `near`, or have its name: comparing is cheaper than looking up.
+fn intern_near(names: &mut Interner, near: Option<PairId>, name: &str, value: &str) -> PairId {
+    let Some(near) = near.filter(|near| names.pair(*near).0 == name) else {
+        return names.intern(name, value);
+    };
+    if names.value(near) == value {
+        return near;
+    }
+    names.intern_value(names.name_of(near), value)
 }
 
 /// Orders chunks by time and drops those whose bytes are there twice.

@@ -1,10 +1,10 @@
 //! Label ids to group numbers: integer work, no strings.
 
-use proto::FixedMap;
 use proto::labels::METRIC_NAME;
 
 use super::{LabelTable, METADATA_LABELS, RowLabels, Run};
 use crate::dictionary::{NameId, PairId};
+use crate::hashing::QueryMap;
 use crate::syntax::Matching;
 
 /// A set of label names by id.
@@ -69,7 +69,7 @@ impl Keying {
 /// Groups in order of first appearance, by key.
 #[derive(Debug, Default)]
 pub(crate) struct Groups {
-    numbers: FixedMap<RowLabels, usize>,
+    numbers: QueryMap<RowLabels, usize>,
     pub labels: LabelTable,
 }
 

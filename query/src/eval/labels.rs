@@ -1,11 +1,11 @@
 //! label_replace and label_join, and label sets with one label changed.
 
-use proto::FixedMap;
 use regex::{Regex, RegexBuilder};
 
 use super::{Row, RowLabels, Run, Sink};
 use crate::dictionary::{NameId, PairId};
 use crate::error::QueryError;
+use crate::hashing::QueryMap;
 use crate::plan::Grid;
 use crate::syntax::{Expr, quote};
 
@@ -58,7 +58,7 @@ impl Run<'_> {
         let source = self.names.intern_name(source);
         let target = self.names.intern_name(destination);
         let names_metric = destination == proto::labels::METRIC_NAME;
-        let mut replaced: FixedMap<Option<PairId>, Option<Option<PairId>>> = FixedMap::default();
+        let mut replaced: QueryMap<Option<PairId>, Option<Option<PairId>>> = QueryMap::default();
         self.stream(&args[0], grid, &mut |run, row| {
             let from = run.pair_of(row.labels, source);
             let change = match replaced.get(&from) {

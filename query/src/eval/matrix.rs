@@ -1,9 +1,8 @@
 //! Rows kept side by side: `[series][step]`.
 
-use proto::FixedMap;
-
 use super::{ABSENT, Row, is_present};
 use crate::dictionary::{Interner, PairId};
+use crate::hashing::QueryMap;
 use crate::histogram_column::HistogramColumn;
 
 /// Label sets of many series in one allocation.
@@ -150,7 +149,7 @@ impl Matrix {
 
     /// Makes one series of those with equal labels.
     pub(crate) fn merge_equal_labels(self) -> Result<Matrix, Overlap> {
-        let mut first_of: FixedMap<&[PairId], usize> = FixedMap::default();
+        let mut first_of: QueryMap<&[PairId], usize> = QueryMap::default();
         let mut target = Vec::with_capacity(self.len());
         let mut doubles = false;
         for index in 0..self.len() {
