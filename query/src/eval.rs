@@ -162,7 +162,7 @@ impl Run<'_> {
                 if kind == QueryKind::Instant {
                     return Ok(ResultValue::Vector { time_ms: grid.start_ms, matrix });
                 }
-                matrix.sort_by_labels(&self.names);
+                let matrix = matrix.sorted_by_labels(&self.names);
                 Ok(ResultValue::Matrix { grid, matrix })
             }
             (Type::Matrix, _) => self.root_ranges(expr, grid),

@@ -139,7 +139,8 @@ impl Run<'_> {
         one: usize,
         out: &mut Matrix,
     ) -> Result<(), QueryError> {
-        let values = |step: usize| (join.many.at(many, step), join.one.at(one, step));
+        let (left, right) = (join.many.values(many), join.one.values(one));
+        let values = |step: usize| (left[step], right[step]);
         let labels = (join.many.labels(many), join.one.labels(one));
         let histograms = (join.many.histograms(many), join.one.histograms(one));
         self.join_values(join, labels, values, histograms, out)

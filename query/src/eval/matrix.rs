@@ -1,4 +1,5 @@
-//! Rows kept side by side: `[series][step]`.
+//! Rows kept side by side: `[series][step]`. Each has an allocation of its own, so that growing
+//! and sorting copy none.
 
 use super::{ABSENT, Row, is_present};
 use crate::dictionary::{Interner, PairId};
@@ -34,7 +35,7 @@ pub(crate) struct Matrix {
     steps: usize,
     labels: LabelTable,
     drop_name: Vec<bool>,
-    values: Vec<f64>,
+    values: Vec<Box<[f64]>>,
     /// Those of each series.
     histograms: Vec<HistogramColumn>,
     /// What all histograms that came in weigh.
@@ -55,7 +56,7 @@ impl Matrix {
         debug_assert_eq!(row.values.len(), self.steps);
         self.labels.push(row.labels);
         self.drop_name.push(row.drop_name);
-        self.values.extend_from_slice(row.values);
+        self.values.push(Box::from(&*row.values));
         self.histogram_samples += row.histograms.samples();
         self.histograms.push(row.histograms);
     }
@@ -64,7 +65,7 @@ impl Matrix {
     pub(crate) fn push_empty(&mut self, labels: &[PairId], drop_name: bool) {
         self.labels.push(labels);
         self.drop_name.push(drop_name);
-        self.values.resize(self.values.len() + self.steps, ABSENT);
+        self.values.push(vec![ABSENT; self.steps].into_boxed_slice());
         self.histograms.push(HistogramColumn::default());
     }
 
@@ -79,7 +80,7 @@ impl Matrix {
 
     /// Number of slots, and what the histograms weigh.
     pub(crate) fn samples(&self) -> usize {
-        self.values.len() + self.histogram_samples
+        self.values.len() * self.steps + self.histogram_samples
     }
 
     pub(crate) fn labels(&self, index: usize) -> &[PairId] {
@@ -91,16 +92,16 @@ impl Matrix {
     }
 
     pub(crate) fn values(&self, index: usize) -> &[f64] {
-        &self.values[index * self.steps..(index + 1) * self.steps]
+        &self.values[index]
     }
 
     pub(crate) fn values_mut(&mut self, index: usize) -> &mut [f64] {
-        &mut self.values[index * self.steps..(index + 1) * self.steps]
+        &mut self.values[index]
     }
 
     #[inline]
     pub(crate) fn at(&self, index: usize, step: usize) -> f64 {
-        self.values[index * self.steps + step]
+        self.values[index][step]
     }
 
     pub(crate) fn histograms(&self, index: usize) -> &HistogramColumn {
@@ -116,20 +117,20 @@ impl Matrix {
         Row {
             labels: self.labels.get(index),
             drop_name: self.drop_name[index],
-            values: &mut self.values[index * self.steps..(index + 1) * self.steps],
+            values: &mut self.values[index],
             histograms: std::mem::take(&mut self.histograms[index]),
         }
     }
 
-    /// The series in this order.
-    pub(crate) fn reordered(&self, order: &[usize]) -> Matrix {
+    /// The series in this order, each at most once.
+    pub(crate) fn reordered(mut self, order: &[usize]) -> Matrix {
         let mut out = Matrix::new(self.steps);
         out.histogram_samples = self.histogram_samples;
         for index in order {
             out.labels.push(self.labels(*index));
             out.drop_name.push(self.drop_name[*index]);
-            out.values.extend_from_slice(self.values(*index));
-            out.histograms.push(self.histograms[*index].clone());
+            out.values.push(std::mem::take(&mut self.values[*index]));
+            out.histograms.push(std::mem::take(&mut self.histograms[*index]));
         }
         out
     }
@@ -143,8 +144,9 @@ impl Matrix {
         order
     }
 
-    pub(crate) fn sort_by_labels(&mut self, names: &Interner) {
-        *self = self.reordered(&self.order_by_labels(names));
+    pub(crate) fn sorted_by_labels(self, names: &Interner) -> Matrix {
+        let order = self.order_by_labels(names);
+        self.reordered(&order)
     }
 
     /// Makes one series of those with equal labels.
@@ -171,7 +173,7 @@ impl Matrix {
                 if !is_present(value) {
                     continue;
                 }
-                let slot = &mut self.values[first * self.steps + step];
+                let slot = &mut self.values[*first][step];
                 if is_present(*slot) {
                     return Err(Overlap);
                 }

@@ -53,6 +53,9 @@ impl Run<'_> {
 
     /// Drops the names that were marked, at the end of the query.
     pub(super) fn drop_names(&mut self, matrix: Matrix) -> Result<Matrix, QueryError> {
+        if !(0..matrix.len()).any(|index| matrix.drop_name(index)) {
+            return self.merged(matrix);
+        }
         let mut out = Matrix::new(matrix.steps());
         let mut matrix = matrix;
         for index in 0..matrix.len() {

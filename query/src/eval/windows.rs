@@ -68,8 +68,9 @@ impl Windows {
             return;
         }
         let (mut low, mut high) = (0, 0);
+        let mut end = self.first_end;
         for index in 0..self.count {
-            let (start, end) = (self.start(index), self.end(index));
+            let start = end.saturating_sub(self.width);
             while high < timestamps.len() && timestamps[high] <= end {
                 high += 1;
             }
@@ -79,6 +80,7 @@ impl Windows {
             if low < high {
                 visit(index, low..high);
             }
+            end = end.saturating_add(self.step);
         }
     }
 
