@@ -10,6 +10,7 @@ use cluster::{Dial, WallClock};
 use futures::future::BoxFuture;
 use journal::files::Files;
 use object_store::ObjectStore;
+use query::Workers;
 
 use crate::NodeError;
 use crate::http::serving::HttpListener;
@@ -32,6 +33,11 @@ pub trait Threads: Send + Sync {
     fn block(&self, work: Blocking);
     /// How many threads can run at once.
     fn cores(&self) -> usize;
+    /// The threads that one computation may take, whose results do not depend on them. Only the
+    /// caller's own under simulation.
+    fn workers(&self) -> Workers {
+        Workers::one()
+    }
 }
 
 /// Where a node listens.

@@ -10,6 +10,7 @@ mod aggregate;
 mod binary;
 mod calls;
 mod count_values;
+mod each_series;
 mod extended;
 mod folded_histograms;
 mod groups;
@@ -133,7 +134,8 @@ pub(crate) fn evaluate(
     }
     let value = run.root()?;
     let (warnings, infos) = run.notes.into_texts();
-    Ok(QueryResult { value, names: run.names, warnings, infos })
+    let workers = plan.options.workers;
+    Ok(QueryResult { value, names: run.names, warnings, infos, workers })
 }
 
 impl Run<'_> {

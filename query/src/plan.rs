@@ -10,6 +10,7 @@ use std::sync::Arc;
 use proto::Matcher;
 
 use crate::error::QueryError;
+use crate::in_order::Workers;
 use crate::queryable::SelectRequest;
 use crate::syntax::{At, Expr, ExprKind, Extension, Selector, TimeShift, parse, resolve};
 use grid::grid_of;
@@ -38,7 +39,7 @@ pub struct Plan {
 }
 
 /// Settings of the engine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub struct EngineOptions {
     /// How far an instant selector looks back (`--query.lookback-delta`).
     pub lookback_ms: i64,
@@ -48,6 +49,8 @@ pub struct EngineOptions {
     pub subquery_step_ms: i64,
     /// Whether the metric's name is dropped at the end of the query, not by each function.
     pub delayed_name_removal: bool,
+    /// Threads that evaluate one query; the answer is the same for any number.
+    pub workers: Workers,
 }
 
 impl Default for EngineOptions {
@@ -57,6 +60,7 @@ impl Default for EngineOptions {
             samples_max: 50_000_000,
             subquery_step_ms: 60_000,
             delayed_name_removal: false,
+            workers: Workers::one(),
         }
     }
 }

@@ -6,6 +6,7 @@ use proto::FloatHistogram;
 
 use crate::dictionary::{Interner, PairId};
 use crate::eval::{Matrix, is_present};
+use crate::in_order::Workers;
 use crate::plan::Grid;
 use crate::queryable::Columns;
 
@@ -18,6 +19,8 @@ pub struct QueryResult {
     pub warnings: Vec<String>,
     /// What may make the answer other than meant.
     pub infos: Vec<String>,
+    /// Threads that may write it out.
+    pub(crate) workers: Workers,
 }
 
 /// Value of a query.
@@ -146,6 +149,34 @@ impl QueryResult {
             _ => &[],
         };
         labels.iter().map(|pair| self.names.pair(*pair))
+    }
+
+    /// Points of a series at most; unknown, and 0, where series have times of their own.
+    pub(crate) fn steps(&self) -> usize {
+        match &self.value {
+            ResultValue::Vector { .. } => 1,
+            ResultValue::Matrix { grid, .. } => grid.count,
+            _ => 0,
+        }
+    }
+
+    /// Times of the steps of a matrix that has steps.
+    pub(crate) fn step_times(&self) -> impl Iterator<Item = i64> {
+        let grid = match &self.value {
+            ResultValue::Matrix { grid, .. } => Some(*grid),
+            _ => None,
+        };
+        grid.into_iter().flat_map(|grid| (0..grid.count).map(move |step| grid.at(step)))
+    }
+
+    /// Values of a series at these steps, if none of them is a histogram.
+    pub(crate) fn float_row(&self, index: usize) -> Option<&[f64]> {
+        match &self.value {
+            ResultValue::Matrix { matrix, .. } if matrix.histograms(index).is_empty() => {
+                Some(matrix.values(index))
+            }
+            _ => None,
+        }
     }
 
     /// Calls `visit` with time and value of each float sample of series `index`.

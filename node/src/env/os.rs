@@ -12,6 +12,7 @@ use cluster::{ClusterError, Dial, Line, WallClock};
 use futures::future::BoxFuture;
 use futures::{StreamExt, stream};
 use journal::files::OsFiles;
+use query::Workers;
 use tonic::transport::Endpoint;
 use tower::util::BoxCloneSyncService;
 
@@ -130,4 +131,20 @@ impl Threads for OsThreads {
     fn cores(&self) -> usize {
         std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
     }
+
+    fn workers(&self) -> Workers {
+        Workers { count: self.cores(), spread }
+    }
+}
+
+/// Threads that live as long as one step of a query: starting them costs less than what they are
+/// asked for, and they may borrow.
+fn spread(helpers: usize, help: &(dyn Fn() + Sync), lead: &mut dyn FnMut()) {
+    std::thread::scope(|scope| {
+        for _ in 0..helpers {
+            // Without a further thread the work takes longer, no more.
+            let _ = std::thread::Builder::new().name("query".to_owned()).spawn_scoped(scope, help);
+        }
+        lead();
+    });
 }

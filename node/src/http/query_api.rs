@@ -47,6 +47,8 @@ pub struct QueryParts {
     pub bytes_max: u64,
     /// Most queries that are evaluated at the same time.
     pub concurrent_max: usize,
+    /// Threads that evaluate one query.
+    pub workers: query::Workers,
 }
 
 /// The state of the API: one for all workers.

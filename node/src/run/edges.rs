@@ -125,6 +125,7 @@ impl Start {
             samples_max: usize::try_from(query.samples_max).unwrap_or(usize::MAX),
             bytes_max: QUERY_BYTES_MAX,
             concurrent_max: query.concurrent_max,
+            workers: self.env.threads.workers(),
         })
     }
 

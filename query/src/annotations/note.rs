@@ -135,6 +135,11 @@ pub(crate) struct NoteSet {
 }
 
 impl NoteSet {
+    /// Whether there is nothing to tell.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.notes.is_empty() && self.start_overlaps == 0
+    }
+
     pub(crate) fn add(&mut self, note: Note) {
         if !self.notes.contains(&note) {
             self.notes.push(note);

@@ -2,6 +2,8 @@
 
 use super::extended;
 use super::kernels::{self, Call, Scratch};
+use super::mixed::Output;
+use super::ranges::{RangeRow, remove_stale};
 use super::selectors::Pick;
 use super::{ABSENT, Row, Run, Scalar, Sink, is_present, mixed};
 use crate::annotations::NoteSet;
@@ -10,6 +12,7 @@ use crate::functions::{Function, Kind, Window};
 use crate::histogram_column::HistogramColumn;
 use crate::numbers::go_float;
 use crate::plan::Grid;
+use crate::queryable::Columns;
 use crate::syntax::{Expr, ExprKind, quote};
 
 /// Suffixes of the names of counters.
@@ -77,29 +80,35 @@ impl Run<'_> {
             grid,
             params: self.window_params(function, args, grid)?,
         };
+        let mut take = |run: &mut Run<'_>, row: Row<'_>, notes: NoteSet| {
+            run.add_notes(args[0].span.start, notes, row.labels);
+            if row.is_absent() {
+                return Ok(());
+            }
+            run.annotate_window(&call, args, &row);
+            match function.keeps_name() {
+                true => sink(run, row),
+                false => run.emit_renamed(row, sink),
+            }
+        };
+        if let ExprKind::Range { selector, .. } = &range.without_parens().kind {
+            let times = (call.windows.first_seen(), call.windows.last_seen());
+            let compute = |columns: &mut Columns, scratch: &mut Scratch, out: Output<'_>| {
+                remove_stale(columns);
+                compute_window(&call, columns, scratch, out)
+            };
+            return self.each_series(selector, (times, grid.count), &compute, &mut take);
+        }
         let mut scratch = Scratch::default();
         let mut values = vec![ABSENT; grid.count];
         self.range_rows(range, grid, &mut |run, row| {
-            let mut histograms = HistogramColumn::default();
-            if mixed::concerns(function, row.columns) {
-                let mut notes = NoteSet::default();
-                let (values, histograms) = (&mut values[..], &mut histograms);
-                let out = mixed::Output { values, histograms, notes: &mut notes };
-                mixed::compute(&call, row.columns, &mut scratch, out);
-                run.add_notes(args[0].span.start, notes, row.labels);
-            } else {
-                kernels::compute(&call, row.columns, &mut scratch, &mut values);
-            }
-            if !values.iter().any(|v| is_present(*v)) {
-                return Ok(());
-            }
-            let (labels, drop_name) = (row.labels, row.drop_name);
-            let out = Row { labels, drop_name, values: &mut values, histograms };
-            run.annotate_window(&call, args, &out);
-            match function.keeps_name() {
-                true => sink(run, out),
-                false => run.emit_renamed(out, sink),
-            }
+            values.fill(ABSENT);
+            let (mut histograms, mut notes) = (HistogramColumn::default(), NoteSet::default());
+            let out =
+                Output { values: &mut values, histograms: &mut histograms, notes: &mut notes };
+            compute_window(&call, row.columns, &mut scratch, out);
+            let RangeRow { labels, drop_name, .. } = row;
+            take(run, Row { labels, drop_name, values: &mut values, histograms }, notes)
         })
     }
 
@@ -227,6 +236,18 @@ impl Run<'_> {
         let start: Pick = |columns, at| columns.start_timestamp(at) as f64 / 1000.0;
         self.instant_rows(selector, grid, Some(start), &mut |run, row| run.emit_renamed(row, sink))
     }
+}
+
+/// Computes a window function of one series; whether there is any value.
+fn compute_window(call: &Call, columns: &Columns, scratch: &mut Scratch, out: Output<'_>) -> bool {
+    let present = |values: &[f64]| values.iter().any(|value| is_present(*value));
+    if !mixed::concerns(call.function, columns) {
+        kernels::compute(call, columns, scratch, out.values);
+        return present(out.values);
+    }
+    let Output { values, histograms, notes } = out;
+    mixed::compute(call, columns, scratch, Output { values, histograms, notes });
+    present(values)
 }
 
 fn check_factor(name: &str, param: &Scalar, grid: Grid) -> Result<(), QueryError> {

@@ -36,7 +36,12 @@ impl Run<'_> {
         }
     }
 
-    fn selector_windows(&self, selector: &Selector, grid: Grid, range_ms: i64) -> Windows {
+    pub(super) fn selector_windows(
+        &self,
+        selector: &Selector,
+        grid: Grid,
+        range_ms: i64,
+    ) -> Windows {
         let reach = selector.extension.map(|extension| Reach {
             lookback: self.plan.options.lookback_ms,
             smoothed: extension == Extension::Smoothed,
@@ -172,7 +177,8 @@ impl Run<'_> {
     }
 }
 
-fn remove_stale(columns: &mut Columns) {
+/// Leaves out the stale markers.
+pub(super) fn remove_stale(columns: &mut Columns) {
     if columns.values.iter().all(|v| is_present(*v)) {
         return;
     }

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
+use super::mixed::Output;
 use super::windows::Windows;
-use super::{ABSENT, Row, Run, Sink, is_present};
+use super::{Run, Sink, is_present};
 use crate::error::QueryError;
-use crate::histogram_column::HistogramColumn;
 use crate::plan::Grid;
 use crate::queryable::{Columns, SeriesSet};
 use crate::syntax::{Extension, Selector, TimeShift};
@@ -49,37 +49,18 @@ impl<'q> Run<'q> {
     ) -> Result<(), QueryError> {
         self.check_row(grid)?;
         let windows = self.windows(&selector.shift, grid, self.plan.options.lookback_ms);
-        let (start, end) = (windows.start(0).saturating_add(1), windows.last_end());
-        let mut columns = Columns::default();
-        let mut values = vec![ABSENT; grid.count];
-        for batch in &self.selected(selector).batches {
-            for index in 0..batch.len() {
-                self.check_cancel()?;
-                columns.clear();
-                batch.read(index, start, end, &mut columns)?;
-                if self.plan.needs_statistics_only(selector) {
-                    columns.histograms.keep_statistics();
-                }
-                self.check_samples(columns.samples())?;
-                let mut histograms = HistogramColumn::default();
-                if latest(&columns, &windows, pick, (&mut values, &mut histograms)) {
-                    let labels = batch.labels(index);
-                    sink(self, Row { labels, drop_name: false, values: &mut values, histograms })?;
-                }
-            }
-        }
-        Ok(())
+        let times = (windows.start(0).saturating_add(1), windows.last_end());
+        self.each_series(
+            selector,
+            (times, grid.count),
+            &|columns, _, out| latest(columns, &windows, pick, out),
+            &mut |run, row, _| sink(run, row),
+        )
     }
 }
 
 /// Fills `out` with the latest sample of each window; whether there is any.
-fn latest(
-    columns: &Columns,
-    windows: &Windows,
-    pick: Option<Pick>,
-    (out, histograms): (&mut [f64], &mut HistogramColumn),
-) -> bool {
-    out.fill(ABSENT);
+fn latest(columns: &Columns, windows: &Windows, pick: Option<Pick>, out: Output<'_>) -> bool {
     let mut any = false;
     windows.sweep(&columns.timestamps, |step, range| {
         let last = range.end - 1;
@@ -89,12 +70,12 @@ fn latest(
         }
         any = true;
         if let Some(pick) = pick {
-            out[step] = pick(columns, last);
+            out.values[step] = pick(columns, last);
             return;
         }
-        out[step] = value;
+        out.values[step] = value;
         if let Some(histogram) = columns.histograms.get(last) {
-            histograms.set(step, Arc::clone(histogram));
+            out.histograms.set(step, Arc::clone(histogram));
         }
     });
     any

@@ -97,7 +97,8 @@ impl QueryApi {
             return Err(invalid("lookback_delta", "it must be positive"));
         }
         let samples_max = self.parts.samples_max;
-        Ok(EngineOptions { lookback_ms, samples_max, ..EngineOptions::default() })
+        let workers = self.parts.workers;
+        Ok(EngineOptions { lookback_ms, samples_max, workers, ..EngineOptions::default() })
     }
 
     /// A place among the queries that run, as soon as there is one.
@@ -127,8 +128,11 @@ impl QueryApi {
         let work = move || {
             let _permit = permit;
             let result = query::evaluate(&plan, selected, &flag)?;
-            let data = query::json::data(&result);
-            Ok::<_, QueryError>(success(&data, &result.warnings, &result.infos))
+            let write = |body: &mut Vec<u8>| {
+                query::json::append_data(&result, body);
+                Ok(())
+            };
+            success::<QueryError>(write, &result.warnings, &result.infos)
         };
         let evaluated = run_on(&self.parts.blocking, work).await;
         evaluated

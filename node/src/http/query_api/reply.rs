@@ -85,10 +85,14 @@ pub fn respond(answer: Result<HttpResponse, ApiError>) -> HttpResponse {
     answer.unwrap_or_else(|error| error.response())
 }
 
-/// A successful answer whose data is JSON already.
-pub fn success(data: &[u8], warnings: &[String], infos: &[String]) -> Vec<u8> {
+/// A successful answer; `write` appends its data as JSON.
+pub fn success<E>(
+    write: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
+    warnings: &[String],
+    infos: &[String],
+) -> Result<Vec<u8>, E> {
     let mut body = b"{\"status\":\"success\",\"data\":".to_vec();
-    body.extend_from_slice(data);
+    write(&mut body)?;
     for (name, texts) in [("warnings", warnings), ("infos", infos)] {
         if !texts.is_empty() {
             body.extend_from_slice(format!(",\"{name}\":").as_bytes());
@@ -96,7 +100,7 @@ pub fn success(data: &[u8], warnings: &[String], infos: &[String]) -> Vec<u8> {
         }
     }
     body.push(b'}');
-    body
+    Ok(body)
 }
 
 /// A body of JSON.
@@ -106,7 +110,7 @@ pub fn json_body(body: Vec<u8>) -> HttpResponse {
 
 /// A successful answer.
 pub fn found(data: &impl Serialize, warnings: BTreeSet<String>) -> Result<HttpResponse, ApiError> {
-    let data = serde_json::to_vec(data).map_err(|error| ApiError::internal(error.to_string()))?;
     let warnings: Vec<String> = warnings.into_iter().collect();
-    Ok(json_body(success(&data, &warnings, &[])))
+    let body = success(|body| serde_json::to_writer(body, data), &warnings, &[]);
+    body.map(json_body).map_err(|error| ApiError::internal(error.to_string()))
 }

@@ -32,6 +32,7 @@ fn parts(sources: Sources) -> QueryParts {
         samples_max: 1_000_000,
         bytes_max: 1 << 20,
         concurrent_max: 2,
+        workers: query::Workers::one(),
     }
 }
 

@@ -1,0 +1,155 @@
+//! The series of a selector one by one, read and computed on several threads.
+
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::kernels::Scratch;
+use super::mixed::Output;
+use super::{ABSENT, Row, Run};
+use crate::annotations::NoteSet;
+use crate::dictionary::PairId;
+use crate::error::QueryError;
+use crate::histogram_column::HistogramColumn;
+use crate::in_order::{Workers, in_order};
+use crate::plan::too_many_samples;
+use crate::queryable::{Columns, SeriesBatch};
+use crate::syntax::Selector;
+
+/// Most series of an item of work.
+const ITEM_SERIES: usize = 64;
+/// Most values of an item of work, unless one series has more.
+const ITEM_VALUES: usize = 64 << 10;
+
+/// Computes the values of a series from its samples, absent ones to begin with; whether there is any. It
+/// may change the samples.
+pub(super) type Compute<'c> = dyn Fn(&mut Columns, &mut Scratch, Output<'_>) -> bool + Sync + 'c;
+
+/// Takes the rows in order of the series, with what is to be told of them. A row without values
+/// comes only if there is something to tell.
+pub(super) type Take<'t> = dyn FnMut(&mut Run<'_>, Row<'_>, NoteSet) -> Result<(), QueryError> + 't;
+
+/// What does not change from series to series.
+struct Reader<'q> {
+    times: (i64, i64),
+    steps: usize,
+    statistics_only: bool,
+    samples_max: usize,
+    samples_left: usize,
+    cancel: &'q AtomicBool,
+}
+
+/// Results of some series.
+#[derive(Default)]
+struct Item<'q> {
+    values: Vec<f64>,
+    rows: Vec<Made<'q>>,
+    /// Why the next series has no row.
+    failure: Option<QueryError>,
+}
+
+struct Made<'q> {
+    labels: &'q [PairId],
+    histograms: HistogramColumn,
+    notes: NoteSet,
+}
+
+impl<'q> Run<'q> {
+    /// Reads each series of a selector within `times` and has `steps` values computed of it.
+    pub(super) fn each_series(
+        &mut self,
+        selector: &Selector,
+        (times, steps): ((i64, i64), usize),
+        compute: &Compute<'_>,
+        take: &mut Take<'_>,
+    ) -> Result<(), QueryError> {
+        let samples_max = self.plan.options.samples_max;
+        let reader = Reader {
+            times,
+            steps,
+            statistics_only: self.plan.needs_statistics_only(selector),
+            samples_max,
+            samples_left: samples_max.saturating_sub(self.live),
+            cancel: self.cancel,
+        };
+        let set = self.selected(selector);
+        let length = (ITEM_VALUES / steps.max(1)).clamp(1, ITEM_SERIES);
+        let items: Vec<(&dyn SeriesBatch, Range<usize>)> = set
+            .batches
+            .iter()
+            .flat_map(|batch| {
+                let starts = (0..batch.len()).step_by(length);
+                starts.map(|at| (&**batch, at..(at + length).min(batch.len())))
+            })
+            .collect();
+        // Rows so long that few can be held are made one at a time.
+        let long = steps > ITEM_VALUES;
+        let workers = if long { Workers::one() } else { self.plan.options.workers };
+        let work = |item: usize| reader.item(items[item].0, items[item].1.clone(), compute);
+        in_order(workers, items.len(), &work, &mut |item| self.take_item(item, steps, take))
+    }
+
+    fn take_item(
+        &mut self,
+        mut item: Item<'_>,
+        steps: usize,
+        take: &mut Take<'_>,
+    ) -> Result<(), QueryError> {
+        self.check_cancel()?;
+        for (made, values) in item.rows.into_iter().zip(item.values.chunks_exact_mut(steps.max(1)))
+        {
+            let Made { labels, histograms, notes } = made;
+            take(self, Row { labels, drop_name: false, values, histograms }, notes)?;
+        }
+        item.failure.map_or(Ok(()), Err)
+    }
+}
+
+impl Reader<'_> {
+    fn item<'b>(
+        &self,
+        batch: &'b dyn SeriesBatch,
+        series: Range<usize>,
+        compute: &Compute<'_>,
+    ) -> Item<'b> {
+        let mut item = Item::default();
+        let (mut columns, mut scratch) = (Columns::default(), Scratch::default());
+        for index in series {
+            if let Err(error) = self.read(batch, index, &mut columns) {
+                item.failure = Some(error);
+                return item;
+            }
+            let start = item.values.len();
+            item.values.resize(start + self.steps, ABSENT);
+            let (mut histograms, mut notes) = (HistogramColumn::default(), NoteSet::default());
+            let values = &mut item.values[start..];
+            let output = Output { values, histograms: &mut histograms, notes: &mut notes };
+            let any = !columns.is_empty() && compute(&mut columns, &mut scratch, output);
+            if any || !notes.is_empty() {
+                item.rows.push(Made { labels: batch.labels(index), histograms, notes });
+            } else {
+                item.values.truncate(start);
+            }
+        }
+        item
+    }
+
+    fn read(
+        &self,
+        batch: &dyn SeriesBatch,
+        index: usize,
+        columns: &mut Columns,
+    ) -> Result<(), QueryError> {
+        if self.cancel.load(Ordering::Relaxed) {
+            return Err(QueryError::Canceled);
+        }
+        columns.clear();
+        batch.read(index, self.times.0, self.times.1, columns)?;
+        if self.statistics_only {
+            columns.histograms.keep_statistics();
+        }
+        if columns.samples() > self.samples_left {
+            return Err(too_many_samples(self.samples_max));
+        }
+        Ok(())
+    }
+}
