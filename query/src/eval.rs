@@ -182,7 +182,7 @@ impl Run<'_> {
         if self.may_collide(expr) {
             let mut matrix = Matrix::new(grid.count);
             self.stream_node(expr, grid, &mut |run, row| run.keep(&mut matrix, row))?;
-            let matrix = self.merged(matrix)?;
+            let matrix = self.settled(expr, matrix)?;
             return self.forward(matrix, sink);
         }
         self.stream_node(expr, grid, sink)

@@ -8,7 +8,7 @@ use crate::annotations::NoteSet;
 use crate::error::QueryError;
 use crate::functions::{Function, Kind, Window};
 use crate::histogram_column::HistogramColumn;
-use crate::numbers::go_float;
+use crate::numbers::{go_float, go_max, go_min};
 use crate::plan::Grid;
 use crate::syntax::{Expr, ExprKind, quote};
 
@@ -241,14 +241,4 @@ fn check_factor(name: &str, param: &Scalar, grid: Grid) -> Result<(), QueryError
             )))
         }
     }
-}
-
-/// Go's `math.Max`: NaN if either is.
-fn go_max(a: f64, b: f64) -> f64 {
-    if a.is_nan() || b.is_nan() { f64::NAN } else { a.max(b) }
-}
-
-/// Go's `math.Min`: NaN if either is.
-fn go_min(a: f64, b: f64) -> f64 {
-    if a.is_nan() || b.is_nan() { f64::NAN } else { a.min(b) }
 }

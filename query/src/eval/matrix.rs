@@ -148,6 +148,14 @@ impl Matrix {
         *self = self.reordered(&self.order_by_labels(names));
     }
 
+    /// Whether two series that have a value have equal labels.
+    pub(crate) fn has_equal_labels(&self) -> bool {
+        let mut seen: FixedMap<&[PairId], ()> = FixedMap::default();
+        let is_filled = |index: &usize| self.values(*index).iter().any(|v| is_present(*v));
+        let mut filled = (0..self.len()).filter(is_filled);
+        filled.any(|index| seen.insert(self.labels(index), ()).is_some())
+    }
+
     /// Makes one series of those with equal labels.
     pub(crate) fn merge_equal_labels(self) -> Result<Matrix, Overlap> {
         let mut first_of: FixedMap<&[PairId], usize> = FixedMap::default();
