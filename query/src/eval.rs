@@ -40,12 +40,13 @@ use crate::dictionary::{Interner, NameId, PairId};
 use crate::error::QueryError;
 use crate::histogram_column::HistogramColumn;
 use crate::plan::{Grid, Plan, QueryKind, too_many_samples};
-use crate::queryable::SeriesSet;
-use crate::result::{QueryResult, ResultValue};
+use crate::queryable::{Columns, SeriesSet};
+use crate::result::{QueryResult, ResultValue, SampleCounts};
 use crate::syntax::{Expr, ExprKind, Type};
 pub(crate) use matrix::{LabelTable, Matrix};
 pub(crate) use row::{ABSENT, Value, ValueRef, is_present, put};
 pub(crate) use scalars::Scalar;
+use windows::Windows;
 
 /// Labels that name the metric, not the series: dropped by whatever makes a new metric.
 const METADATA_LABELS: [&str; 3] = ["__name__", "__type__", "__unit__"];
@@ -114,6 +115,7 @@ pub(crate) struct Run<'q> {
     cancel: &'q AtomicBool,
     /// Samples held in matrices and accumulators.
     live: usize,
+    counts: SampleCounts,
     metadata: [NameId; 3],
 }
 
@@ -126,13 +128,14 @@ pub(crate) fn evaluate(
 ) -> Result<QueryResult, QueryError> {
     let metadata = METADATA_LABELS.map(|name| names.intern_name(name));
     let notes = Annotations::default();
-    let mut run = Run { plan, sets, names, notes, cancel, live: 0, metadata };
+    let counts = SampleCounts::default();
+    let mut run = Run { plan, sets, names, notes, cancel, live: 0, counts, metadata };
     for warning in sets.iter().flat_map(|set| &set.warnings) {
         run.notes.pass_on(warning);
     }
     let value = run.root()?;
     let (warnings, infos) = run.notes.into_texts();
-    Ok(QueryResult { value, names: run.names, warnings, infos })
+    Ok(QueryResult { value, names: run.names, warnings, infos, samples: run.counts, timings: None })
 }
 
 impl Run<'_> {
@@ -268,9 +271,21 @@ impl Run<'_> {
         if self.cancel.load(Ordering::Relaxed) { Err(QueryError::Canceled) } else { Ok(()) }
     }
 
+    /// Counts what was read of a series for windows, of each of which an instant selector uses one
+    /// sample only.
+    pub(crate) fn count_read(&mut self, columns: &Columns, windows: &Windows, is_instant: bool) {
+        self.counts.read += columns.samples();
+        self.counts.peak = self.counts.peak.max(self.live + columns.samples());
+        if self.plan.options.count_samples {
+            let used = |range: std::ops::Range<usize>| if is_instant { 1 } else { range.len() };
+            windows.sweep(&columns.timestamps, |_, range| self.counts.total += used(range));
+        }
+    }
+
     /// Counts samples that are now held.
     pub(crate) fn charge(&mut self, samples: usize) -> Result<(), QueryError> {
         self.live = self.live.saturating_add(samples);
+        self.counts.peak = self.counts.peak.max(self.live);
         self.check_samples(0)
     }
 

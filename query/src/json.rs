@@ -1,6 +1,7 @@
 //! Answers as the `data` object of Prometheus' HTTP API, written straight from the columns.
 
 mod histograms;
+mod stats;
 
 use std::io::{self, Write};
 
@@ -12,7 +13,7 @@ use crate::result::{QueryResult, ResultType};
 /// Bytes that are gathered before they are handed to the writer.
 const FLUSH_BYTES: usize = 64 << 10;
 
-/// Writes `{"resultType":…,"result":…}`.
+/// Writes `{"resultType":…,"result":…}`, with `stats` if there are timings.
 pub fn write_data(result: &QueryResult, out: &mut impl Write) -> io::Result<()> {
     let mut buffer = Vec::new();
     buffer.extend_from_slice(b"{\"resultType\":\"");
@@ -21,6 +22,9 @@ pub fn write_data(result: &QueryResult, out: &mut impl Write) -> io::Result<()> 
     match result.result_type() {
         ResultType::Scalar | ResultType::String => write_pair(result, &mut buffer),
         ResultType::Vector | ResultType::Matrix => write_series(result, &mut buffer, out)?,
+    }
+    if let Some(timings) = &result.timings {
+        stats::write_stats(timings, &result.samples, &mut buffer);
     }
     buffer.push(b'}');
     out.write_all(&buffer)

@@ -43,4 +43,4 @@ pub use histogram_column::HistogramColumn;
 pub use numbers::go_float;
 pub use plan::{EngineOptions, Grid, Plan, QueryKind, QueryTimes};
 pub use queryable::{Columns, Queryable, SelectRequest, SeriesBatch, SeriesSet, SourceError};
-pub use result::{QueryResult, ResultSeries, ResultType};
+pub use result::{QueryResult, ResultSeries, ResultType, SampleCounts, Timings};

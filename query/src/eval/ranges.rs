@@ -83,6 +83,7 @@ impl Run<'_> {
                     columns.histograms.keep_statistics();
                 }
                 self.check_samples(columns.samples())?;
+                self.count_read(&columns, &windows, false);
                 if !columns.is_empty() {
                     let labels = batch.labels(index);
                     sink(self, RangeRow { labels, drop_name: false, columns: &columns })?;

@@ -61,6 +61,7 @@ impl<'q> Run<'q> {
                     columns.histograms.keep_statistics();
                 }
                 self.check_samples(columns.samples())?;
+                self.count_read(&columns, &windows, true);
                 let mut histograms = HistogramColumn::default();
                 if latest(&columns, &windows, pick, (&mut values, &mut histograms)) {
                     let labels = batch.labels(index);

@@ -285,3 +285,5 @@ async fn what_grafana_asks_is_answered() {
     let (_, body) = get(three(&[1, 2]), "/api/v1/stores").await;
     assert_eq!(body["data"]["receive"].as_array().unwrap().len(), 3);
 }
+
+mod wording;
