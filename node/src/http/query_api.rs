@@ -65,8 +65,8 @@ impl QueryApi {
     }
 }
 
-/// Mounts everything below `/api/v1`; needs a `web::Data<QueryApi>`. Mount other services below
-/// `/api/v1` before.
+/// Mounts everything below `/api/v1` and the answer to every other path; needs a
+/// `web::Data<QueryApi>`. Mount other services before.
 pub fn configure(config: &mut web::ServiceConfig) {
     let scope = web::scope("/api/v1")
         .app_data(web::PayloadConfig::new(FORM_BYTES_MAX))
@@ -91,7 +91,7 @@ pub fn configure(config: &mut web::ServiceConfig) {
         .route("/status/walreplay", web::get().to(status::replayed))
         .route("/status/flags", web::get().to(status::flags))
         .default_service(web::route().to(status::not_found));
-    config.service(scope);
+    config.service(scope).default_service(web::route().to(status::not_found));
 }
 
 /// A resource that takes GET and POST.
