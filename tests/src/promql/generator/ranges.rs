@@ -168,42 +168,41 @@ impl Generator {
             let (function, matrix) = (self.random.pick(EXACT_WINDOWS), self.matrix(depth, true));
             return Part::new(format!("{function}({})", matrix.text), true);
         }
-        match self.random.below(11) {
-            10 => {
-                let (function, range) = (self.random.pick(MOMENTS), self.range_selector(true));
-                Part::new(format!("{function}({})", range.text), false)
+        let text = match self.random.below(11) {
+            0 => format!(
+                "quantile_over_time({}, {})",
+                self.quantile(),
+                self.matrix(depth, false).text
+            ),
+            1 => {
+                let seconds = self.random.pick(&["60", "-600", "3600", "0"]);
+                let (bare, range) = (self.bare_selector(true).text, self.duration());
+                format!("predict_linear({bare}[{range}]{}, {seconds})", self.offset())
+            }
+            2 => {
+                let text = format!("absent_over_time({})", self.matrix(depth, false).text);
+                return Part::new(text, true);
+            }
+            3 | 4 => {
+                let function = self.random.pick(SMOOTH_WINDOWS);
+                format!("{function}({})", self.matrix(depth, false).text)
             }
             8 | 9 => {
                 let (counter, range) = (self.random.pick(COUNTERS), self.duration());
                 let (counter, shift) = (self.matched(counter), self.shift());
                 let function = self.random.pick(&["rate", "rate", "increase"]);
-                Part::new(format!("{function}({counter}[{range}]{shift})"), false)
+                format!("{function}({counter}[{range}]{shift})")
             }
-            0 => {
-                let (q, matrix) = (self.quantile(), self.matrix(depth, false));
-                Part::new(format!("quantile_over_time({q}, {})", matrix.text), false)
-            }
-            1 => {
-                let seconds = self.random.pick(&["60", "-600", "3600", "0"]);
-                let (bare, range) = (self.bare_selector(true).text, self.duration());
-                let text = format!("predict_linear({bare}[{range}]{}, {seconds})", self.offset());
-                Part::new(text, false)
-            }
-            2 => {
-                let matrix = self.matrix(depth, false);
-                Part::new(format!("absent_over_time({})", matrix.text), true)
-            }
-            3 | 4 => {
-                let (function, matrix) =
-                    (self.random.pick(SMOOTH_WINDOWS), self.matrix(depth, false));
-                Part::new(format!("{function}({})", matrix.text), false)
+            10 => {
+                let function = self.random.pick(MOMENTS);
+                format!("{function}({})", self.range_selector(true).text)
             }
             _ => {
-                let (function, matrix) =
-                    (self.random.pick(SHARP_WINDOWS), self.matrix(depth, true));
-                Part::new(format!("{function}({})", matrix.text), false)
+                let function = self.random.pick(SHARP_WINDOWS);
+                format!("{function}({})", self.matrix(depth, true).text)
             }
-        }
+        };
+        Part::new(text, false)
     }
 
     /// The parameter of a quantile, now and then outside of 0 to 1.

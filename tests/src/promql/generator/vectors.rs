@@ -56,12 +56,12 @@ impl Generator {
         let depth = depth - 1;
         match self.random.below(13) {
             0 => self.selector(exact),
-            1 | 2 | 3 => self.over_time(depth, exact),
+            1..=3 => self.over_time(depth, exact),
             4 | 5 => self.aggregation(depth, exact),
             6 => self.with_scalar(depth, exact),
             7 => self.joined(depth, exact),
             8 => self.set(depth, exact),
-            9 => self.compared(depth, exact),
+            9 => self.compared(depth),
             10 => self.relabelled(depth, exact),
             11 if !exact => self.inexact_call(depth),
             _ => self.exact_call(depth),
@@ -194,7 +194,7 @@ impl Generator {
         Part::new(format!("({}) {op}{matching} ({})", a.text, b.text), a.exact && b.exact)
     }
 
-    fn compared(&mut self, depth: usize, _exact: bool) -> Part {
+    fn compared(&mut self, depth: usize) -> Part {
         let (op, a) = (self.random.pick(COMPARISONS), self.vector(depth, true).text);
         let is_bool = if self.random.one_in(3) { " bool" } else { "" };
         let text = match self.random.below(3) {
