@@ -113,7 +113,7 @@ fn the_limit_on_samples_is_named() {
 fn a_raised_flag_ends_the_query() {
     let plan = Engine::default().prepare("a_total", RANGE).unwrap();
     let error = block_on(run(&plan, &store(), &AtomicBool::new(true))).unwrap_err();
-    assert_eq!((error.api_type(), error.http_status()), ("canceled", 503));
+    assert_eq!((error.api_type(), error.http_status()), ("canceled", 499));
 }
 
 #[test]
