@@ -141,6 +141,11 @@ impl Node {
         &self.cluster
     }
 
+    /// What the node has in memory.
+    pub fn head(&self) -> &Arc<Head> {
+        &self.head
+    }
+
     /// Whether the node serves, or why not.
     pub fn ready(&self) -> Result<(), String> {
         self.readiness.check()

@@ -11,6 +11,7 @@ use node::readiness::Readiness;
 use node::run::Node;
 use object_store::ObjectStore;
 use parking_lot::Mutex;
+use storage::head::Head;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -39,6 +40,8 @@ pub const NOT_STARTED: &str = "it did not start";
 pub struct Running {
     /// Its part in the cluster.
     pub cluster: Cluster,
+    /// What it has in memory.
+    pub head: Arc<Head>,
     /// Which start of the host's process it is.
     pub start: u64,
     readiness: Arc<Readiness>,
@@ -51,10 +54,24 @@ impl Running {
         self.lease_until_ms.load(Ordering::Relaxed)
     }
 
+    /// Whether it misses frames of its journal that were surely durable.
+    pub fn has_damaged_frames(&self) -> bool {
+        self.head.recovery().damaged.iter().any(|damage| !damage.maybe_unsynced)
+    }
+
     /// Whether it serves, or why not.
     pub fn ready(&self) -> Result<(), String> {
         self.readiness.check()
     }
+}
+
+/// What a host is like.
+#[derive(Clone, Copy, Debug)]
+pub struct Machine {
+    /// Threads that its node believes to have.
+    pub cores: usize,
+    /// How long every turn of its disk takes.
+    pub disk: Duration,
 }
 
 /// See the module.
@@ -84,6 +101,8 @@ pub struct Host {
     ended: AtomicBool,
     has_process: AtomicBool,
     running: Mutex<Option<Running>>,
+    /// The head of the node that ran last, until somebody has looked at it.
+    left: Mutex<Option<Arc<Head>>>,
     exits: Mutex<Vec<String>>,
     stop: Notify,
 }
@@ -93,7 +112,7 @@ impl Host {
     pub fn new(
         config: NodeConfig,
         bucket: Arc<dyn ObjectStore>,
-        cores: usize,
+        machine: Machine,
         seed: u64,
         trace: SharedTrace,
     ) -> Host {
@@ -104,15 +123,16 @@ impl Host {
             key_value: kv::Store::default(),
             clock: Clock::default(),
             duplication: Duplication::new(seed),
-            slowness: Slowness::default(),
+            slowness: Slowness::new(machine.disk),
             bucket,
-            cores,
+            cores: machine.cores,
             seed,
             trace,
             starts: AtomicU64::new(0),
             ended: AtomicBool::new(false),
             has_process: AtomicBool::new(false),
             running: Mutex::default(),
+            left: Mutex::default(),
             exits: Mutex::default(),
             stop: Notify::new(),
         }
@@ -127,6 +147,11 @@ impl Host {
     /// until it is cleared away.
     pub fn has_process(&self) -> bool {
         self.has_process.load(Ordering::Relaxed)
+    }
+
+    /// The head of the node that ran last, once, if it is down.
+    pub fn take_left(&self) -> Option<Arc<Head>> {
+        self.left.lock().take()
     }
 
     /// How often a process was started.
@@ -151,7 +176,7 @@ impl Host {
 
     /// The process is gone, however it went; disk and store forget what they may.
     pub fn crashed(&self, kind: CrashKind) {
-        *self.running.lock() = None;
+        self.no_longer_runs();
         self.ended.store(false, Ordering::Relaxed);
         self.has_process.store(false, Ordering::Relaxed);
         self.disk.crash(kind);
@@ -171,15 +196,22 @@ impl Host {
             Ok(node) => self.serve(node, start).await,
             Err(error) => self.exited(format!("{NOT_STARTED}: {error}")),
         }
-        *self.running.lock() = None;
+        self.no_longer_runs();
         self.ended.store(true, Ordering::Relaxed);
+    }
+
+    fn no_longer_runs(&self) {
+        if let Some(running) = self.running.lock().take() {
+            *self.left.lock() = Some(running.head);
+        }
     }
 
     async fn serve(&self, mut node: Node, start: u64) {
         let (cluster, readiness) = (node.cluster().clone(), node.readiness().clone());
         let lease_until_ms = Arc::new(AtomicI64::new(i64::MIN));
         tokio::spawn(follow_lease(cluster.lease(), lease_until_ms.clone()));
-        *self.running.lock() = Some(Running { cluster, start, readiness, lease_until_ms });
+        let head = node.head().clone();
+        *self.running.lock() = Some(Running { cluster, head, start, readiness, lease_until_ms });
         tokio::select! {
             biased;
             reason = node.failed() => self.exited(reason),

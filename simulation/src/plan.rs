@@ -49,6 +49,8 @@ pub struct Plan {
     pub partitions: usize,
     /// Threads that a node believes to have.
     pub cores: usize,
+    /// How long every turn of a disk takes without faults.
+    pub disk: Duration,
     /// Clients of each tenant.
     pub clients_per_tenant: usize,
     /// Series of each client.
@@ -88,6 +90,7 @@ impl Plan {
             sync_interval: Duration::from_secs(random.pick([2, 4])),
             partitions: random.pick([1, 2, 4]),
             cores: random.pick([1, 2, 4]),
+            disk: Duration::from_millis(random.pick([0, 0, 10, 40])),
             clients_per_tenant: random.pick([1, 2, 3]),
             series_per_client: random.pick([3, 6, 12]),
             push_every_ms: random.pick([400, 800, 1_500]),

@@ -1,11 +1,31 @@
 //! I14: retention deletes by cluster time, only what is older than the limit, and not much later.
 //!
 //! A block that a node removed has no sample younger than the retention by cluster time, however
-//! the node's own clock jumps; a block that is older by more than a window, and in the bucket, is
+//! the node's own clock jumps, and what it takes for cluster time is no single node's clock; a block that is older by more than a window, and in the bucket, is
 //! gone while the node is well.
 
 use super::Violation;
 use super::i12_local_after_bucket::RemovedBlock;
+
+/// How much cluster time may be off for want of precision, milliseconds.
+const TIME_SLACK_MS: i64 = 1_000;
+
+/// Checks what a node takes for cluster time: it is ahead of true time by at most so much.
+pub fn check_time(
+    node: &str,
+    time_ms: i64,
+    now_ms: i64,
+    ahead_ms_max: i64,
+) -> Result<(), Violation> {
+    let ahead_ms = time_ms - now_ms;
+    if ahead_ms <= ahead_ms_max + TIME_SLACK_MS {
+        return Ok(());
+    }
+    let text = format!(
+        "{node} takes {time_ms} for cluster time, {ahead_ms} ms ahead; the clocks allow {ahead_ms_max}"
+    );
+    Err(Violation::new("I14", text))
+}
 
 /// Checks a removal. Cluster time was at most `cluster_ms_max` then.
 pub fn check_removed(
@@ -59,6 +79,14 @@ pub fn check_kept(
 mod tests {
     use super::super::fakes::removed;
     use super::*;
+
+    #[test]
+    fn cluster_time_is_not_that_of_one_clock() {
+        check_time("n", 10_000, 9_000, 0).unwrap();
+        check_time("n", 14_000, 9_000, 4_000).unwrap();
+        check_time("n", 1_000, 9_000, 0).unwrap();
+        assert!(check_time("n", 14_001, 9_000, 4_000).is_err());
+    }
 
     #[test]
     fn nothing_young_goes() {

@@ -10,9 +10,9 @@ use tokio::time::sleep;
 use turmoil::Sim;
 
 use super::SharedStage;
-use super::reading;
+use super::{reading, refusals};
 use crate::client;
-use crate::host::WRITE_PORT;
+use crate::host::{HTTP_PORT, WRITE_PORT};
 use crate::plan::Plan;
 use crate::random::Random;
 use crate::traffic::{Outcome, Push};
@@ -22,6 +22,12 @@ use crate::world::clock::true_ms;
 pub const CLIENTS: &str = "clients";
 /// How long a client waits for an answer; longer than a node takes to give up.
 const PUSH_LIMIT: Duration = Duration::from_secs(15);
+/// Of a hundred pushes, how many are sent to two nodes at once: a proxy that does not wait.
+const TWICE_PERCENT: u64 = 5;
+/// Mean pause between two changes of the cluster's state, milliseconds.
+const ROUTE_EVERY_MS: i64 = 3_000;
+/// How long an operator waits for an answer.
+const ROUTE_LIMIT: Duration = Duration::from_secs(10);
 /// Between two looks whether the stage is open.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
@@ -36,6 +42,7 @@ pub fn start(sim: &mut Sim<'static>, stage: &SharedStage, plan: &Rc<Plan>) {
         for number in 0..2 {
             tokio::task::spawn_local(querier(number, stage.clone(), plan.clone()));
         }
+        tokio::task::spawn_local(operator(stage.clone(), plan.clone()));
         std::future::pending().await
     });
 }
@@ -58,14 +65,31 @@ async fn pusher(number: usize, stage: SharedStage, plan: Rc<Plan>) {
     }
 }
 
-/// Sends the next push of a client to any node and takes down what it was told.
+/// Sends the next push of a client to any node, now and then to another one too without waiting
+/// for the first.
 async fn push_once(number: usize, stage: &SharedStage, random: &mut Random) {
-    let (push, node, trace) = {
+    let (push, twin, hosts) = {
         let mut stage = stage.borrow_mut();
-        let node = stage.hosts[random.index(stage.hosts.len())].name.clone();
+        let hosts = [(); 2].map(|()| random.index(stage.hosts.len()));
         let push = stage.traffic.next_of(number, true_ms());
-        stage.sent(&push, &node, true_ms());
-        (push, node, stage.trace.clone())
+        let is_twice = random.percent(TWICE_PERCENT);
+        let twin = is_twice.then(|| stage.traffic.again(&push, true_ms()));
+        (push, twin, hosts)
+    };
+    if let Some(twin) = twin {
+        tokio::task::spawn_local(deliver(twin, hosts[1], stage.clone()));
+    }
+    deliver(push, hosts[0], stage.clone()).await;
+}
+
+/// Sends a push to a node and takes down what its client was told.
+async fn deliver(push: Push, host: usize, stage: SharedStage) {
+    let sent_ms = true_ms();
+    let (node, trace) = {
+        let mut stage = stage.borrow_mut();
+        let node = stage.hosts[host].name.clone();
+        stage.sent(&push, &node, sent_ms);
+        (node, stage.trace.clone())
     };
     let answer = match request_of(&push) {
         Some(request) => client::send(&node, WRITE_PORT, request, PUSH_LIMIT, &trace).await,
@@ -73,6 +97,9 @@ async fn push_once(number: usize, stage: &SharedStage, random: &mut Random) {
     };
     let outcome = answer.map_or(Outcome::Unknown, |answer| Outcome::Status(answer.status));
     let mut stage = stage.borrow_mut();
+    if outcome == Outcome::Status(503) {
+        refusals::judge(&push, host, sent_ms, true_ms(), &mut stage);
+    }
     stage.settled(&push, &node, outcome, true_ms());
 }
 
@@ -98,4 +125,34 @@ async fn querier(number: usize, stage: SharedStage, plan: Rc<Plan>) {
         let host = random.index(stage.borrow().hosts.len());
         reading::ask(host, &stage, &mut random).await;
     }
+}
+
+/// An operator who changes the cluster's state again and again: routes of tenants that send
+/// nothing.
+async fn operator(stage: SharedStage, plan: Rc<Plan>) {
+    let mut random = Random::new(0x726f_7574);
+    loop {
+        pause(&mut random, ROUTE_EVERY_MS).await;
+        if !stage.borrow().is_open() {
+            continue;
+        }
+        let (node, trace) = {
+            let stage = stage.borrow();
+            let host = &stage.hosts[random.index(stage.hosts.len())];
+            (host.name.clone(), stage.trace.clone())
+        };
+        let ring = plan.rings[random.index(plan.rings.len())].name;
+        let request = route_request(&format!("idle-{}", random.below(8)), ring);
+        if let Some(request) = request {
+            let answer = client::send(&node, HTTP_PORT, request, ROUTE_LIMIT, &trace).await;
+            let is_done = answer.is_ok_and(|answer| answer.status == 200);
+            trace.event(format!("a route by {node}: {is_done}"));
+        }
+    }
+}
+
+/// The request to route a tenant to a hashring.
+pub(super) fn route_request(tenant: &str, ring: &str) -> Option<Request<Full<Bytes>>> {
+    let path = format!("/api/v1/granary/tenants/{tenant}/route?hashring={ring}");
+    Request::post(path).body(Full::new(Bytes::new())).ok()
 }

@@ -5,18 +5,15 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use http_body_util::Full;
-use hyper::Request;
 use node::config::NodeConfig;
 use proto::TenantName;
 
 use super::watching::Watch;
-use super::{Life, Result, Stage};
+use super::{Life, Result, Stage, clients};
 use crate::client;
 use crate::error::SimulationError;
 use crate::fleet::{Fleet, base_config};
-use crate::host::{GRPC_PORT, HTTP_PORT, Host};
+use crate::host::{GRPC_PORT, HTTP_PORT, Host, Machine};
 use crate::nemesis::{MakeHost, Nemesis};
 use crate::plan::{ACCEPT_AGE, ACCEPT_AHEAD, HARD_RING, Plan};
 use crate::random::Random;
@@ -43,7 +40,8 @@ pub(super) fn found(seed: u64, plan: Rc<Plan>, mut random: Random, trace: Shared
         move |index: usize, ring: usize| {
             let config = config_of(&plan, index, ring);
             let seed = hosts_seed ^ (index as u64).rotate_left(48);
-            Arc::new(Host::new(config, Arc::new(store.clone()), plan.cores, seed, trace.clone()))
+            let machine = Machine { cores: plan.cores, disk: plan.disk };
+            Arc::new(Host::new(config, Arc::new(store.clone()), machine, seed, trace.clone()))
         }
     };
     for (number, ring) in plan.rings.iter().enumerate() {
@@ -148,8 +146,7 @@ async fn route(
 ) -> turmoil::Result {
     for (tenant, ring) in routes {
         loop {
-            let path = format!("/api/v1/granary/tenants/{tenant}/route?hashring={ring}");
-            let request = Request::post(path).body(Full::new(Bytes::new()))?;
+            let request = clients::route_request(tenant.as_str(), &ring).ok_or("a valid route")?;
             let limit = Duration::from_secs(10);
             match client::send("node-0", HTTP_PORT, request, limit, &trace).await {
                 Ok(answer) if answer.status == 200 => break,

@@ -136,6 +136,10 @@ impl Stage {
         *self.statuses.entry(status).or_default() += 1;
         let judged = self.ledger.settled(push, outcome, now_ms);
         self.judged(judged);
+        if matches!(outcome, Outcome::Status(200..=299)) && self.faults == 0 {
+            let judged = self.ledger.check_conflicts(push, now_ms);
+            self.judged(judged);
+        }
         self.traffic.told(push, outcome);
         if matches!(outcome, Outcome::Status(200..=299 | 400)) {
             self.note_ack(push, now_ms);

@@ -55,8 +55,10 @@ pub struct Nemesis {
     down: BTreeMap<usize, i64>,
     /// Crashes that are still to come: when, whom, how long it stays down.
     crashes: VecDeque<(i64, usize, i64)>,
-    /// Hosts whose durable data was damaged, in words.
-    damaged: BTreeMap<usize, Vec<String>>,
+    /// How often durable data of each host was taken away or damaged.
+    damaged: BTreeMap<usize, usize>,
+    /// Hosts whose disk is another one than they began with, and whether it is an old one.
+    replaced: BTreeMap<usize, bool>,
     /// How often in a row each host's node refused to start.
     refusals: BTreeMap<usize, u32>,
     fired: BTreeMap<&'static str, u64>,
@@ -85,6 +87,7 @@ impl Nemesis {
             down: BTreeMap::new(),
             crashes: VecDeque::new(),
             damaged: BTreeMap::new(),
+            replaced: BTreeMap::new(),
             refusals: BTreeMap::new(),
             fired: BTreeMap::new(),
             links: Links::default(),
@@ -103,9 +106,25 @@ impl Nemesis {
         &self.fired
     }
 
-    /// Hosts whose durable data was taken away or damaged.
-    pub fn damaged(&self) -> &BTreeMap<usize, Vec<String>> {
-        &self.damaged
+    /// How often durable data of a host was taken away or damaged.
+    pub fn damages_of(&self, host: usize) -> usize {
+        self.damaged.get(&host).copied().unwrap_or(0)
+    }
+
+    /// Whether a host has another disk than it began with.
+    pub fn is_replaced(&self, host: usize) -> bool {
+        self.replaced.contains_key(&host)
+    }
+
+    /// Whether a host has an old copy of its disk.
+    pub fn has_old_disk(&self, host: usize) -> bool {
+        self.replaced.get(&host).copied().unwrap_or(false)
+    }
+
+    /// Whether a host's disk is full now.
+    pub fn is_full(&self, host: usize) -> bool {
+        let is = |active: &Active| matches!(active.fault, Fault::FullDisk { host: of, .. } if of == host);
+        self.active.iter().any(is)
     }
 
     /// Whether no fault is on and every host has a process.
@@ -120,7 +139,7 @@ impl Nemesis {
 
     /// How many times durable data of a ring was taken away or damaged.
     pub fn damages_of_ring(&self, hosts: &[usize]) -> usize {
-        hosts.iter().filter_map(|host| self.damaged.get(host)).map(Vec::len).sum()
+        hosts.iter().map(|host| self.damages_of(*host)).sum()
     }
 
     /// What is touched by what is on now.
@@ -236,6 +255,7 @@ impl Nemesis {
         let host = &fleet.hosts[index];
         host.disk.replace(&MemoryFiles::default());
         host.key_value.wipe();
+        self.replaced.insert(index, false);
         self.note_damage(index, "the disk was replaced by an empty one".to_owned(), fleet);
     }
 
@@ -323,7 +343,7 @@ impl Nemesis {
 
     fn note_damage(&mut self, host: usize, what: String, fleet: &Fleet) {
         self.trace.event(format!("{}: {what}", fleet.hosts[host].name));
-        self.damaged.entry(host).or_default().push(what);
+        *self.damaged.entry(host).or_default() += 1;
     }
 
     fn attach_old(&mut self, host: usize, image: Option<MemoryFiles>, fleet: &mut Fleet) {
@@ -336,6 +356,7 @@ impl Nemesis {
         self.crash(host, CrashKind::PowerCut, self.now_ms + RESTART_MS, fleet);
         fleet.hosts[host].disk.replace(&image);
         fleet.hosts[host].key_value.wipe();
+        self.replaced.insert(host, true);
         self.note_damage(host, "an old disk is attached".to_owned(), fleet);
         *self.fired.entry("old disk").or_default() += 1;
     }

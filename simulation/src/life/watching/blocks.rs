@@ -80,7 +80,7 @@ pub struct BlockWatch {
     walked_ms: i64,
     /// ULIDs on each host at the last look.
     present: BTreeMap<usize, Vec<String>>,
-    /// Furthest that a clock was ahead so far, milliseconds.
+    /// Furthest that cluster time can be ahead, milliseconds.
     ahead_ms: i64,
 }
 
@@ -93,13 +93,16 @@ impl BlockWatch {
         shelf: &mut Shelf,
         store: &Store,
     ) -> Result<(), Violation> {
-        let ahead = fleet.hosts.iter().map(|host| host.clock.offset_ms()).max();
-        self.ahead_ms = self.ahead_ms.max(ahead.unwrap_or(0));
+        self.ahead_ms = self.ahead_ms.max(ahead_ms(fleet));
+        for ulid in store.take_new_blocks() {
+            check_new(&ulid, stage, shelf, store)?;
+        }
         let now_ms = fleet.now_ms();
         if now_ms < self.looked_ms + LOOK_MS {
             return Ok(());
         }
         let before_ms = std::mem::replace(&mut self.looked_ms, now_ms);
+        self.check_times(fleet, stage)?;
         for (index, host) in fleet.hosts.iter().enumerate() {
             let names = shelf.names_of(host);
             let before = self.present.insert(index, names.clone()).unwrap_or_default();
@@ -121,6 +124,20 @@ impl BlockWatch {
         }
         if now_ms >= self.walked_ms + WALK_MS {
             self.walk(now_ms, stage, shelf, store)?;
+        }
+        Ok(())
+    }
+
+    /// Checks what nodes take for cluster time.
+    fn check_times(&self, fleet: &Fleet, stage: &mut Stage) -> Result<(), Violation> {
+        let now_ms = fleet.now_ms();
+        for host in &fleet.hosts {
+            let time_ms =
+                host.running().and_then(|running| running.cluster.lease().cluster_time_ms());
+            if let Some(time_ms) = time_ms {
+                i14_retention::check_time(&host.name, time_ms, now_ms, self.ahead_ms)?;
+                stage.checked("I14");
+            }
         }
         Ok(())
     }
@@ -174,6 +191,22 @@ impl BlockWatch {
         }
         i12_local_after_bucket::check(&removed, &shelf.bucket(store)?.contents)
     }
+}
+
+/// How far cluster time can be ahead of true time because of clocks that are so now. It is the
+/// median, of two the lower, so that one clock alone does not count.
+fn ahead_ms(fleet: &Fleet) -> i64 {
+    let mut offsets: Vec<i64> = fleet.hosts.iter().map(|host| host.clock.offset_ms()).collect();
+    offsets.sort_unstable_by(|a, b| b.cmp(a));
+    offsets.get(1).copied().unwrap_or(0).max(0)
+}
+
+/// A block that was just finished in the bucket is whole at once.
+fn check_new(ulid: &str, stage: &mut Stage, shelf: &Shelf, store: &Store) -> Result<(), Violation> {
+    let Some(options) = &shelf.options else { return Ok(()) };
+    read_bucket(&objects(&store.truth(), Some(ulid)), options)?;
+    stage.checked("I9");
+    Ok(())
 }
 
 /// Everything that is in the bucket now, or all of one block.
