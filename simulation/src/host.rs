@@ -11,6 +11,7 @@ use node::readiness::Readiness;
 use node::run::Node;
 use object_store::ObjectStore;
 use parking_lot::Mutex;
+use storage::block::LocalBlocks;
 use storage::head::Head;
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -42,6 +43,8 @@ pub struct Running {
     pub cluster: Cluster,
     /// What it has in memory.
     pub head: Arc<Head>,
+    /// The blocks on its disk.
+    pub blocks: Arc<LocalBlocks>,
     /// Which start of the host's process it is.
     pub start: u64,
     readiness: Arc<Readiness>,
@@ -149,6 +152,11 @@ impl Host {
         self.has_process.load(Ordering::Relaxed)
     }
 
+    /// Whether a process was started whose node does not serve yet.
+    pub fn is_starting(&self) -> bool {
+        self.has_process() && !self.has_ended() && self.running.lock().is_none()
+    }
+
     /// The head of the node that ran last, once, if it is down.
     pub fn take_left(&self) -> Option<Arc<Head>> {
         self.left.lock().take()
@@ -210,8 +218,9 @@ impl Host {
         let (cluster, readiness) = (node.cluster().clone(), node.readiness().clone());
         let lease_until_ms = Arc::new(AtomicI64::new(i64::MIN));
         tokio::spawn(follow_lease(cluster.lease(), lease_until_ms.clone()));
-        let head = node.head().clone();
-        *self.running.lock() = Some(Running { cluster, head, start, readiness, lease_until_ms });
+        let (head, blocks) = (node.head().clone(), node.local_blocks().clone());
+        *self.running.lock() =
+            Some(Running { cluster, head, blocks, start, readiness, lease_until_ms });
         tokio::select! {
             biased;
             reason = node.failed() => self.exited(reason),

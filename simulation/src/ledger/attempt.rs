@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::Ledger;
+use super::{Ledger, greater_bits};
 use crate::invariants::Violation;
 use crate::traffic::{Expect, Fate, Outcome, Push};
 
@@ -73,7 +73,7 @@ impl Ledger {
     }
 
     /// Whether a push without defects may lose samples: to cluster time, or to other values.
-    /// Checks that no sample of a push that was taken meets another value that had been
+    /// Checks that no sample of a push that was taken lost against another value that had been
     /// acknowledged before and is in the head of its owners for sure. Only while the cluster was
     /// never disturbed: else the push may have gone to other nodes.
     pub fn check_conflicts(&self, push: &Push, now_ms: i64) -> Result<(), Violation> {
@@ -83,11 +83,11 @@ impl Ledger {
             else {
                 continue;
             };
-            let is_before = |at: Option<(i64, u64)>| at.is_some_and(|(ms, _)| ms <= tried.sent_ms);
-            if slot.iter().any(|other| other.bits != sample.bits && is_before(other.acked)) {
+            let floor = slot.acked_floor(tried.sent_ms);
+            if floor.is_some_and(|floor| greater_bits(floor, sample.bits) != sample.bits) {
                 let slot = self.describe_slot(&sample.series, sample.t, slot);
                 let attempt = self.describe_attempt(push.number);
-                let text = format!("{attempt}: taken without a word of the other value of {slot}");
+                let text = format!("{attempt}: taken without a word of a greater value: {slot}");
                 return Err(Violation::new("I3", text));
             }
         }

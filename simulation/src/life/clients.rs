@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::Request;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 use turmoil::Sim;
 
 use super::SharedStage;
@@ -24,10 +24,10 @@ pub const CLIENTS: &str = "clients";
 const PUSH_LIMIT: Duration = Duration::from_secs(15);
 /// Of a hundred pushes, how many are sent to two nodes at once: a proxy that does not wait.
 const TWICE_PERCENT: u64 = 5;
-/// Mean pause between two changes of the cluster's state, milliseconds.
-const ROUTE_EVERY_MS: i64 = 3_000;
 /// How long an operator waits for an answer.
 const ROUTE_LIMIT: Duration = Duration::from_secs(10);
+/// Between two looks whether a node starts.
+const STARTS_EVERY: Duration = Duration::from_millis(20);
 /// Between two looks whether the stage is open.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
@@ -51,6 +51,17 @@ pub fn start(sim: &mut Sim<'static>, stage: &SharedStage, plan: &Rc<Plan>) {
 async fn pause(random: &mut Random, mean_ms: i64) {
     let ms = random.between(mean_ms / 4, mean_ms * 7 / 4);
     sleep(Duration::from_millis(ms.unsigned_abs())).await;
+}
+
+/// A pause around a mean, cut short when a node begins to start: answers are most telling then.
+async fn pause_until_start(stage: &SharedStage, random: &mut Random, mean_ms: i64) {
+    let ms = random.between(mean_ms / 4, mean_ms * 7 / 4);
+    let is_starting = || stage.borrow().hosts.iter().any(|host| host.is_starting());
+    let (was_starting, end) =
+        (is_starting(), Instant::now() + Duration::from_millis(ms.unsigned_abs()));
+    while Instant::now() < end && (was_starting || !is_starting()) {
+        sleep(STARTS_EVERY.min(end - Instant::now())).await;
+    }
 }
 
 async fn pusher(number: usize, stage: SharedStage, plan: Rc<Plan>) {
@@ -117,7 +128,7 @@ fn request_of(push: &Push) -> Option<Request<Full<Bytes>>> {
 async fn querier(number: usize, stage: SharedStage, plan: Rc<Plan>) {
     let mut random = Random::new(0x7175_6572 ^ ((number as u64) << 40));
     loop {
-        pause(&mut random, plan.query_every_ms).await;
+        pause_until_start(&stage, &mut random, plan.query_every_ms).await;
         if !stage.borrow().is_open() {
             sleep(LOOK_EVERY).await;
             continue;
@@ -132,7 +143,7 @@ async fn querier(number: usize, stage: SharedStage, plan: Rc<Plan>) {
 async fn operator(stage: SharedStage, plan: Rc<Plan>) {
     let mut random = Random::new(0x726f_7574);
     loop {
-        pause(&mut random, ROUTE_EVERY_MS).await;
+        pause(&mut random, plan.route_every_ms).await;
         if !stage.borrow().is_open() {
             continue;
         }

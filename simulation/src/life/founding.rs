@@ -23,8 +23,6 @@ use crate::world::store::Store;
 
 /// How long the founding may take, milliseconds.
 const FOUNDING_MS_MAX: i64 = 60_000;
-/// Journal segments of the simulated nodes, bytes: small, so that many are given up.
-const SEGMENT_BYTES: u64 = 128 << 10;
 /// Size of the parts of uploads: some files of blocks are larger.
 const PART_BYTES: u64 = 1 << 10;
 /// `--receive.decoded-bytes-max` of the simulated nodes.
@@ -69,7 +67,7 @@ fn config_of(plan: &Plan, index: usize, ring: usize) -> NodeConfig {
     config.tsdb.late_part_interval = plan.late_part_interval;
     config.tsdb.retention = plan.retention;
     config.store.sync_interval = plan.sync_interval;
-    config.tsdb.wal_segment_bytes = SEGMENT_BYTES;
+    config.tsdb.wal_segment_bytes = plan.segment_bytes;
     config.store.part_bytes = PART_BYTES;
     config.head.partitions = plan.partitions;
     config.receive.accept_age = ACCEPT_AGE;

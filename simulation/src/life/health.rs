@@ -17,6 +17,8 @@ pub struct HostHealth {
     pub down_since_ms: Option<i64>,
     /// Since when no node has served on it.
     pub idle_since_ms: Option<i64>,
+    /// Its blocks whose chunks were damaged.
+    pub damaged_blocks: Vec<String>,
     /// Whether it has an old copy of its disk.
     pub has_old_disk: bool,
     /// Since when its node has served, and which start that is.
@@ -55,6 +57,7 @@ impl Health {
             if damages > health.damages {
                 health.damages = damages;
                 health.damaged_ms = Some(now_ms);
+                health.damaged_blocks = nemesis.damaged_blocks(index).cloned().collect();
             }
         }
     }

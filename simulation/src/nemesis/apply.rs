@@ -1,6 +1,6 @@
 //! Carries the faults of a plan out, ends them, and starts again what ended.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -17,10 +17,13 @@ use crate::life::CLIENTS;
 use crate::plan::Plan;
 use crate::random::Random;
 use crate::trace::SharedTrace;
+use crate::world::disk::Damaged;
 use crate::world::store::Store;
 
 /// How long a supervisor waits before it starts a process again that ended, milliseconds.
 const RESTART_MS: i64 = 1_000;
+/// Which part of a path is a block's ULID: after the root, `data` and `blocks`.
+const BLOCK_COMPONENT: usize = 3;
 /// How long a host that crashed at a barrier stays down at most, milliseconds.
 const BARRIER_DOWN_MS_MAX: i64 = 6_000;
 /// Between two restarts of a rolling restart, milliseconds.
@@ -53,10 +56,12 @@ pub struct Nemesis {
     active: Vec<Active>,
     /// Hosts without a process, and when each gets one again.
     down: BTreeMap<usize, i64>,
-    /// Crashes that are still to come: when, whom, how long it stays down.
-    crashes: VecDeque<(i64, usize, i64)>,
+    /// Crashes that are still to come: when, whom, how, how long it stays down.
+    crashes: VecDeque<(i64, usize, CrashKind, i64)>,
     /// How often durable data of each host was taken away or damaged.
     damaged: BTreeMap<usize, usize>,
+    /// Blocks of each host whose chunks were damaged.
+    blocks: BTreeMap<usize, BTreeSet<String>>,
     /// Hosts whose disk is another one than they began with, and whether it is an old one.
     replaced: BTreeMap<usize, bool>,
     /// How often in a row each host's node refused to start.
@@ -87,6 +92,7 @@ impl Nemesis {
             down: BTreeMap::new(),
             crashes: VecDeque::new(),
             damaged: BTreeMap::new(),
+            blocks: BTreeMap::new(),
             replaced: BTreeMap::new(),
             refusals: BTreeMap::new(),
             fired: BTreeMap::new(),
@@ -109,6 +115,11 @@ impl Nemesis {
     /// How often durable data of a host was taken away or damaged.
     pub fn damages_of(&self, host: usize) -> usize {
         self.damaged.get(&host).copied().unwrap_or(0)
+    }
+
+    /// Blocks of a host whose chunks were damaged.
+    pub fn damaged_blocks(&self, host: usize) -> impl Iterator<Item = &String> {
+        self.blocks.get(&host).into_iter().flatten()
     }
 
     /// Whether a host has another disk than it began with.
@@ -144,7 +155,7 @@ impl Nemesis {
 
     /// What is touched by what is on now.
     pub fn reach(&self) -> Reach {
-        let hosts = self.down.keys().chain(self.crashes.iter().map(|(_, host, _)| host));
+        let hosts = self.down.keys().chain(self.crashes.iter().map(|(_, host, _, _)| host));
         let mut reach = Reach { hosts: hosts.copied().collect(), bucket: false };
         // Hosts that joined later have the next numbers.
         let hosts = self.plan.hosts.len() + self.plan.faults.len();
@@ -175,9 +186,9 @@ impl Nemesis {
                 changed = true;
             }
         }
-        while self.crashes.front().is_some_and(|(at_ms, _, _)| *at_ms <= now_ms) {
-            if let Some((_, host, down_ms)) = self.crashes.pop_front() {
-                self.crash(host, CrashKind::ProcessKill, now_ms + down_ms, fleet);
+        while self.crashes.front().is_some_and(|(at_ms, ..)| *at_ms <= now_ms) {
+            if let Some((_, host, kind, down_ms)) = self.crashes.pop_front() {
+                self.crash(host, kind, now_ms + down_ms, fleet);
             }
         }
         if changed {
@@ -190,9 +201,12 @@ impl Nemesis {
         for index in 0..fleet.hosts.len() {
             let host = fleet.hosts[index].clone();
             if host.disk.is_down() {
-                let kind = self.random.pick([CrashKind::PowerCut, CrashKind::TornPowerCut]);
+                let kind = self.random.pick(CrashKind::ALL);
                 let down_ms = self.random.between(200, BARRIER_DOWN_MS_MAX);
                 self.crash(index, kind, self.now_ms + down_ms, fleet);
+                if kind == CrashKind::ProcessKill && self.random.percent(50) {
+                    self.cut_power_after(index, down_ms);
+                }
             } else if host.has_ended() && !self.down.contains_key(&index) {
                 self.operate(index, fleet);
                 self.crash(index, CrashKind::ProcessKill, self.now_ms + RESTART_MS, fleet);
@@ -325,8 +339,12 @@ impl Nemesis {
             | Fault::CrashAt { host, .. } => fleet.hosts[*host].disk.heal(),
             Fault::Damage { host, area } => {
                 let damaged = fleet.hosts[*host].disk.damage(*area, &mut self.random);
-                if let Some(damaged) = damaged {
-                    self.note_damage(*host, damaged, fleet);
+                if let Some(Damaged { path, is_checked, words }) = damaged {
+                    self.note_damage(*host, words, fleet);
+                    let block = path.iter().nth(BLOCK_COMPONENT).and_then(|name| name.to_str());
+                    if let Some(block) = block.filter(|_| is_checked) {
+                        self.blocks.entry(*host).or_default().insert(block.to_owned());
+                    }
                 }
             }
             Fault::LoseDisk { host } => {
@@ -361,10 +379,18 @@ impl Nemesis {
         *self.fired.entry("old disk").or_default() += 1;
     }
 
+    /// The power fails shortly after a process was started again that had been killed.
+    fn cut_power_after(&mut self, host: usize, down_ms: i64) {
+        let at_ms = self.now_ms + down_ms + self.random.between(500, 3_000);
+        self.crashes.push_back((at_ms, host, CrashKind::PowerCut, 300));
+        self.crashes.make_contiguous().sort_unstable();
+    }
+
     fn crash_again(&mut self, host: usize, times: u32) {
         let mut at_ms = self.now_ms;
         for _ in 0..times {
-            self.crashes.push_back((at_ms, host, 300));
+            let kind = self.random.pick(CrashKind::ALL);
+            self.crashes.push_back((at_ms, host, kind, 300));
             at_ms += self.random.between(500, 3_000);
         }
         self.crashes.make_contiguous().sort_unstable();
