@@ -48,13 +48,34 @@ pub struct Running {
     /// Which start of the host's process it is.
     pub start: u64,
     readiness: Arc<Readiness>,
-    lease_until_ms: Arc<AtomicI64>,
+    noted: Arc<Noted>,
+}
+
+/// What a host takes down about its node's lease every second: only the host's own runtime knows
+/// its time.
+struct Noted {
+    /// Until when it lasts or lasted, in true time.
+    until_ms: AtomicI64,
+    /// How far its cluster time was ahead of true time.
+    ahead_ms: AtomicI64,
+}
+
+impl Default for Noted {
+    fn default() -> Noted {
+        Noted { until_ms: AtomicI64::new(i64::MIN), ahead_ms: AtomicI64::new(i64::MIN) }
+    }
 }
 
 impl Running {
     /// Until when its lease lasts or lasted, in true time as of the last second.
     pub fn lease_until_ms(&self) -> i64 {
-        self.lease_until_ms.load(Ordering::Relaxed)
+        self.noted.until_ms.load(Ordering::Relaxed)
+    }
+
+    /// How far its cluster time was ahead of true time within the last second; very negative when
+    /// it knew none.
+    pub fn cluster_ahead_ms(&self) -> i64 {
+        self.noted.ahead_ms.load(Ordering::Relaxed)
     }
 
     /// Whether it misses frames of its journal that were surely durable.
@@ -216,11 +237,10 @@ impl Host {
 
     async fn serve(&self, mut node: Node, start: u64) {
         let (cluster, readiness) = (node.cluster().clone(), node.readiness().clone());
-        let lease_until_ms = Arc::new(AtomicI64::new(i64::MIN));
-        tokio::spawn(follow_lease(cluster.lease(), lease_until_ms.clone()));
+        let noted = Arc::<Noted>::default();
+        tokio::spawn(follow_lease(cluster.lease(), noted.clone()));
         let (head, blocks) = (node.head().clone(), node.local_blocks().clone());
-        *self.running.lock() =
-            Some(Running { cluster, head, blocks, start, readiness, lease_until_ms });
+        *self.running.lock() = Some(Running { cluster, head, blocks, start, readiness, noted });
         tokio::select! {
             biased;
             reason = node.failed() => self.exited(reason),
@@ -252,14 +272,17 @@ impl Host {
     }
 }
 
-/// Writes down every second until when a lease lasts. Only the host's own runtime knows its time.
-async fn follow_lease(lease: Lease, until_ms: Arc<AtomicI64>) {
+/// Takes down every second until when a lease lasts, and cluster time.
+async fn follow_lease(lease: Lease, noted: Arc<Noted>) {
     loop {
         if let Some(until) = lease.until() {
             let now = Instant::now();
             let left = until.saturating_duration_since(now).as_millis() as i64;
             let past = now.saturating_duration_since(until).as_millis() as i64;
-            until_ms.store(true_ms() + left - past, Ordering::Relaxed);
+            noted.until_ms.store(true_ms() + left - past, Ordering::Relaxed);
+        }
+        if let Some(time_ms) = lease.cluster_time_ms() {
+            noted.ahead_ms.store(time_ms - true_ms(), Ordering::Relaxed);
         }
         tokio::time::sleep(Duration::from_secs(1)).await;
     }

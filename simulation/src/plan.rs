@@ -94,7 +94,7 @@ impl Plan {
             sync_interval: Duration::from_secs(random.pick([2, 4])),
             partitions: random.pick([1, 2, 4]),
             segment_bytes: random.pick([32 << 10, 64 << 10, 128 << 10]),
-            route_every_ms: random.pick([400, 400, 3_000]),
+            route_every_ms: random.pick([250, 250, 3_000]),
             cores: random.pick([1, 2, 4]),
             disk: Duration::from_millis(random.pick([0, 0, 10, 40])),
             clients_per_tenant: random.pick([1, 2, 3]),

@@ -10,19 +10,14 @@ use super::i12_local_after_bucket::RemovedBlock;
 /// How much cluster time may be off for want of precision, milliseconds.
 const TIME_SLACK_MS: i64 = 1_000;
 
-/// Checks what a node takes for cluster time: it is ahead of true time by at most so much.
-pub fn check_time(
-    node: &str,
-    time_ms: i64,
-    now_ms: i64,
-    ahead_ms_max: i64,
-) -> Result<(), Violation> {
-    let ahead_ms = time_ms - now_ms;
+/// Checks what a node takes for cluster time: it is ahead of true time by so much, and may be by
+/// as much as `ahead_ms_max`.
+pub fn check_time(node: &str, ahead_ms: i64, ahead_ms_max: i64) -> Result<(), Violation> {
     if ahead_ms <= ahead_ms_max + TIME_SLACK_MS {
         return Ok(());
     }
     let text = format!(
-        "{node} takes {time_ms} for cluster time, {ahead_ms} ms ahead; the clocks allow {ahead_ms_max}"
+        "the cluster time of {node} is {ahead_ms} ms ahead, clocks allow {ahead_ms_max} ms"
     );
     Err(Violation::new("I14", text))
 }
@@ -56,6 +51,8 @@ pub struct KeptBlock {
     pub ulid: String,
     /// Behind its last sample.
     pub max_time_ms: i64,
+    /// Since when the node has it.
+    pub since_ms: i64,
 }
 
 /// Checks a block that is still there on a node that has been well for a while. Cluster time is at
@@ -66,7 +63,8 @@ pub fn check_kept(
     retention_ms: i64,
     late_ms_max: i64,
 ) -> Result<(), Violation> {
-    let due_ms = kept.max_time_ms.saturating_add(retention_ms).saturating_add(late_ms_max);
+    let old_ms = kept.max_time_ms.saturating_add(retention_ms);
+    let due_ms = old_ms.max(kept.since_ms).saturating_add(late_ms_max);
     if retention_ms <= 0 || cluster_ms_min <= due_ms {
         return Ok(());
     }
@@ -82,10 +80,10 @@ mod tests {
 
     #[test]
     fn cluster_time_is_not_that_of_one_clock() {
-        check_time("n", 10_000, 9_000, 0).unwrap();
-        check_time("n", 14_000, 9_000, 4_000).unwrap();
-        check_time("n", 1_000, 9_000, 0).unwrap();
-        assert!(check_time("n", 14_001, 9_000, 4_000).is_err());
+        check_time("n", 1_000, 0).unwrap();
+        check_time("n", 5_000, 4_000).unwrap();
+        check_time("n", i64::MIN, 0).unwrap();
+        assert!(check_time("n", 5_001, 4_000).is_err());
     }
 
     #[test]
@@ -99,9 +97,12 @@ mod tests {
     #[test]
     fn nothing_old_stays() {
         let (node, ulid) = ("n".to_owned(), "u".to_owned());
-        let block = KeptBlock { node, ulid, max_time_ms: 100 };
+        let block = KeptBlock { node, ulid, max_time_ms: 100, since_ms: 0 };
         check_kept(&block, 250, 100, 50).unwrap();
         assert!(check_kept(&block, 251, 100, 50).is_err());
         check_kept(&block, 1_000, 0, 50).unwrap();
+        let late = KeptBlock { since_ms: 900, ..block };
+        check_kept(&late, 950, 100, 50).unwrap();
+        assert!(check_kept(&late, 951, 100, 50).is_err());
     }
 }

@@ -9,7 +9,7 @@ use hyper::Request;
 use tokio::time::{Instant, sleep};
 use turmoil::Sim;
 
-use super::SharedStage;
+use super::{SharedStage, Stage};
 use super::{reading, refusals};
 use crate::client;
 use crate::host::{HTTP_PORT, WRITE_PORT};
@@ -106,12 +106,27 @@ async fn deliver(push: Push, host: usize, stage: SharedStage) {
         Some(request) => client::send(&node, WRITE_PORT, request, PUSH_LIMIT, &trace).await,
         None => Err(client::Lost::NotSent("the request cannot be made".to_owned())),
     };
-    let outcome = answer.map_or(Outcome::Unknown, |answer| Outcome::Status(answer.status));
     let mut stage = stage.borrow_mut();
+    if let Ok(answer) = &answer {
+        note_answer(answer, &push, &mut stage);
+    }
+    let outcome = answer.map_or(Outcome::Unknown, |answer| Outcome::Status(answer.status));
     if outcome == Outcome::Status(503) {
         refusals::judge(&push, host, sent_ms, true_ms(), &mut stage);
     }
     stage.settled(&push, &node, outcome, true_ms());
+}
+
+/// Counts answers of which a life should have some.
+fn note_answer(answer: &client::Answer, push: &Push, stage: &mut Stage) {
+    let text = String::from_utf8_lossy(&answer.body);
+    let says = |words: &str| text.contains(words);
+    match answer.status {
+        400 if says("another value is stored") => stage.sometimes("conflict answered 400"),
+        503 if says("no lease") => stage.sometimes("write refused for want of a lease"),
+        200 if push.number != push.first => stage.sometimes("push sent again and taken"),
+        _ => {}
+    }
 }
 
 fn request_of(push: &Push) -> Option<Request<Full<Bytes>>> {

@@ -31,6 +31,8 @@ pub struct HeldBlock {
     pub contents: Contents,
     /// Behind its last sample.
     pub max_time_ms: i64,
+    /// Whether it is of a part that was opened when its window had been cut.
+    pub is_late: bool,
 }
 
 /// Replays the head of a disk. The disk is written to: hand a copy.
@@ -66,7 +68,9 @@ pub fn read_block(
     let block = Block::open_dir(files, &Path::new(BLOCKS).join(ulid), options)?;
     let mut contents = Contents::new();
     add_all(&mut contents, &block.select(&of_times(ALWAYS))?)?;
-    Ok(HeldBlock { contents, max_time_ms: block.meta().max_time })
+    let part = block.meta().extension().and_then(|section| section.get("part")?.as_u64());
+    let is_late = part.is_some_and(|number| number > 0);
+    Ok(HeldBlock { contents, max_time_ms: block.meta().max_time, is_late })
 }
 
 /// Brings contents together, those of some times only.

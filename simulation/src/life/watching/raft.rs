@@ -87,6 +87,9 @@ impl RaftWatch {
         if standing.purged.is_some_and(|purged| was_behind(purged + 1)) {
             stage.sometimes("snapshot installed");
         }
+        if before.is_none() && index >= stage.founders && running.start == 0 {
+            stage.sometimes("node joined");
+        }
         let state_before = before.as_ref().map(|known| known.state.clone());
         let known = Known::of(running, standing, before);
         if state_before.is_none_or(|state| !Arc::ptr_eq(&state, &known.state)) {
