@@ -35,7 +35,7 @@ pub const BUGS: [Bug; 41] = [
     bug("M25", "each node's own wall clock is cluster time", &["I2", "I14"]),
     bug("M26", "a sample that is sent again counts as a conflict", &["I2"]),
     bug("M27", "an old disk is taken for the newest one", &["I1", "I2", "I3", "I5", "I7"]),
-    bug("M28", "an answer counts as complete although a source failed", &["I2", "I3", "I5"]),
+    bug("M28", "an answer counts as complete although a source failed", &["I2", "I3", "I5", "I6"]),
     bug("M30", "a duplicate is acknowledged before the fsync of its first copy", &["I1", "I2"]),
     bug(
         "M31",
@@ -48,11 +48,11 @@ pub const BUGS: [Bug; 41] = [
     bug("G4", "a lease never ends", &["I1", "I2", "I5", "I8"]),
     bug("G6", "cluster time is the latest of the voters' clocks, not their median", &["I2", "I14"]),
     bug("G7", "of two values of a sample readers take the one that comes first", &["I2", "I6"]),
-    bug("G8", "of two values of a sample the head keeps the lesser", &["I2", "I6"]),
+    bug("G8", "of two values of a sample the head keeps the lesser", &["I1", "I2", "I6"]),
     bug("G9", "late samples of a closed window go to the part that was cut", &["I2", "I3", "I6"]),
     bug("G10", "a checkpoint leaves the open chunks out", &["I1", "I2", "I3", "I12", "I15"]),
     bug("G11", "the journal gives up one segment too many", &["I1", "I2", "I3", "I12", "I15"]),
-    bug("G12", "the index of a replayed head lacks series", &["I1", "I2", "I3", "I15"]),
+    bug("G12", "the index of a replayed head lacks series", &["I1", "I2", "I3", "I12", "I15"]),
     bug("G13", "no fallback is ever asked", &["I17", "I18"]),
     bug(
         "G15",
