@@ -77,7 +77,7 @@ pub const BUGS: [Bug; 41] = [
         &["I1", "I2", "I3", "I15"],
     ),
     bug("G31", "a vote is not written down before it is given", &["I7"]),
-    bug("G32", "Raft's entries count as written before their fsync", &["I7"]),
+    bug("G32", "Raft's entries count as written before their fsync", &["I7", "I18"]),
     bug("G34", "a purge takes all of Raft's log", &["I7", "I18"]),
     bug("G35", "a snapshot is installed without its membership", &["I7", "I18"]),
     bug("G36", "a node applies Raft's log once more after a start", &["I7", "I8"]),
