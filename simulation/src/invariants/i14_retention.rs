@@ -1,8 +1,8 @@
 //! I14: retention deletes by cluster time, only what is older than the limit, and not much later.
 //!
 //! A block that a node removed has no sample younger than the retention by cluster time, however
-//! the node's own clock jumps, and what it takes for cluster time is no single node's clock; a block that is older by more than a window, and in the bucket, is
-//! gone while the node is well.
+//! the node's own clock jumps, and what it takes for cluster time is no single node's clock; a
+//! block that it has had for long, that is older and in the bucket, is gone while the node is well.
 
 use super::Violation;
 use super::i12_local_after_bucket::RemovedBlock;

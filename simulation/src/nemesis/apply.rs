@@ -134,8 +134,9 @@ impl Nemesis {
 
     /// Whether a host's disk is full now.
     pub fn is_full(&self, host: usize) -> bool {
-        let is = |active: &Active| matches!(active.fault, Fault::FullDisk { host: of, .. } if of == host);
-        self.active.iter().any(is)
+        let is_full =
+            |fault: &Fault| matches!(fault, Fault::FullDisk { host: of, .. } if *of == host);
+        self.active.iter().any(|active| is_full(&active.fault))
     }
 
     /// Whether no fault is on and every host has a process.
