@@ -124,7 +124,6 @@ impl Peers {
             to => self.identity.header_to(to),
         };
         let request = RaftMessage { header: Some(header), payload };
-        let deadline = if journal::planted!("M22") { Duration::from_secs(3_600) } else { deadline };
         let answer = tokio::time::timeout(deadline, self.send(method, address, request)).await;
         let late = |_| Status::deadline_exceeded(format!("{address} did not answer in time"));
         let answer = answer.map_err(late)?;

@@ -209,9 +209,6 @@ impl Blocks {
 
     /// Why the list of the bucket's blocks may lack something, if it may.
     pub fn doubt(&self) -> Option<String> {
-        if journal::planted!("G19") {
-            return None;
-        }
         let age = self.listed.lock().elapsed();
         let old = || format!("it was last listed {} s ago", age.as_secs());
         self.doubt.lock().clone().or_else(|| (age > self.list_age_max).then(old))

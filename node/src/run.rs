@@ -8,6 +8,7 @@ use std::time::Duration;
 use cluster::{Cluster, ClusterDeps, ClusterOptions, Timings};
 use proto::rpc::peer_server::PeerServer;
 use ractor::{Actor, ActorRef};
+use storage::block::LocalBlocks;
 use storage::cut::CutPolicy;
 use storage::head::{Head, HeadOptions, ReplayProgress};
 use tokio::sync::{mpsc, oneshot};
@@ -50,6 +51,7 @@ pub struct Node {
     pub write_address: SocketAddr,
     cluster: Cluster,
     head: Arc<Head>,
+    local_blocks: Arc<LocalBlocks>,
     readiness: Arc<Readiness>,
     root: ActorRef<()>,
     servers: Vec<Box<dyn HttpServing>>,
@@ -139,6 +141,16 @@ impl Node {
     /// This node's handle on its cluster.
     pub fn cluster(&self) -> &Cluster {
         &self.cluster
+    }
+
+    /// What the node has in memory.
+    pub fn head(&self) -> &Arc<Head> {
+        &self.head
+    }
+
+    /// The blocks on its disk.
+    pub fn local_blocks(&self) -> &Arc<LocalBlocks> {
+        &self.local_blocks
     }
 
     /// Whether the node serves, or why not.
@@ -237,6 +249,7 @@ impl Start {
             write_address,
             cluster: edges.cluster,
             head: edges.head,
+            local_blocks: edges.blocks.local().clone(),
             readiness: self.readiness,
             root,
             servers,

@@ -45,6 +45,8 @@ impl QueryError {
             "bad_data" => 400,
             "execution" => 422,
             "internal" => 500,
+            // Nobody waits for this answer any more; nginx' number for that.
+            "canceled" => 499,
             _ => 503,
         }
     }

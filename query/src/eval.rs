@@ -43,7 +43,7 @@ use crate::error::QueryError;
 use crate::histogram_column::HistogramColumn;
 use crate::plan::{Grid, Plan, QueryKind, too_many_samples};
 use crate::queryable::SeriesSet;
-use crate::result::{QueryResult, ResultValue};
+use crate::result::{QueryResult, ResultValue, SampleCounts};
 use crate::syntax::{Expr, ExprKind, Type};
 pub(crate) use matrix::{LabelTable, Matrix};
 pub(crate) use row::{ABSENT, Value, ValueRef, is_present, put};
@@ -116,6 +116,7 @@ pub(crate) struct Run<'q> {
     cancel: &'q AtomicBool,
     /// Samples held in matrices and accumulators.
     live: usize,
+    counts: SampleCounts,
     metadata: [NameId; 3],
 }
 
@@ -128,14 +129,15 @@ pub(crate) fn evaluate(
 ) -> Result<QueryResult, QueryError> {
     let metadata = METADATA_LABELS.map(|name| names.intern_name(name));
     let notes = Annotations::default();
-    let mut run = Run { plan, sets, names, notes, cancel, live: 0, metadata };
+    let counts = SampleCounts::default();
+    let mut run = Run { plan, sets, names, notes, cancel, live: 0, counts, metadata };
     for warning in sets.iter().flat_map(|set| &set.warnings) {
         run.notes.pass_on(warning);
     }
     let value = run.root()?;
     let (warnings, infos) = run.notes.into_texts();
-    let workers = plan.options.workers;
-    Ok(QueryResult { value, names: run.names, warnings, infos, workers })
+    let (samples, workers) = (run.counts, plan.options.workers);
+    Ok(QueryResult { value, names: run.names, warnings, infos, samples, timings: None, workers })
 }
 
 impl Run<'_> {
@@ -185,7 +187,7 @@ impl Run<'_> {
         if self.may_collide(expr) {
             let mut matrix = Matrix::new(grid.count);
             self.stream_node(expr, grid, &mut |run, row| run.keep(&mut matrix, row))?;
-            let matrix = self.merged(matrix)?;
+            let matrix = self.settled(expr, matrix)?;
             return self.forward(matrix, sink);
         }
         self.stream_node(expr, grid, sink)
@@ -271,9 +273,18 @@ impl Run<'_> {
         if self.cancel.load(Ordering::Relaxed) { Err(QueryError::Canceled) } else { Ok(()) }
     }
 
+    /// Counts what was read of series; `peak` is the most samples of one that was held.
+    pub(crate) fn count_read(&mut self, counts: SampleCounts) {
+        let SampleCounts { total, read, peak } = counts;
+        self.counts.read += read;
+        self.counts.total += total;
+        self.counts.peak = self.counts.peak.max(self.live + peak);
+    }
+
     /// Counts samples that are now held.
     pub(crate) fn charge(&mut self, samples: usize) -> Result<(), QueryError> {
         self.live = self.live.saturating_add(samples);
+        self.counts.peak = self.counts.peak.max(self.live);
         self.check_samples(0)
     }
 

@@ -1,6 +1,7 @@
 //! Answers as the `data` object of Prometheus' HTTP API, written straight from the columns.
 
 mod histograms;
+mod stats;
 
 use std::io::{self, Write};
 
@@ -18,7 +19,7 @@ const BYTES_EXPECTED: usize = 256;
 const SERIES_EXPECTED: usize = 256;
 const POINT_EXPECTED: usize = 28;
 
-/// Writes `{"resultType":…,"result":…}`.
+/// Writes `{"resultType":…,"result":…}`, with `stats` if there are timings.
 pub fn write_data(result: &QueryResult, out: &mut impl Write) -> io::Result<()> {
     let mut buffer = Vec::new();
     buffer.extend_from_slice(b"{\"resultType\":\"");
@@ -27,6 +28,9 @@ pub fn write_data(result: &QueryResult, out: &mut impl Write) -> io::Result<()> 
     match result.result_type() {
         ResultType::Scalar | ResultType::String => write_pair(result, &mut buffer),
         ResultType::Vector | ResultType::Matrix => write_series(result, &mut buffer, out)?,
+    }
+    if let Some(timings) = &result.timings {
+        stats::write_stats(timings, &result.samples, &mut buffer);
     }
     buffer.push(b'}');
     out.write_all(&buffer)

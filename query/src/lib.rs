@@ -46,4 +46,4 @@ pub use in_order::{Spread, Workers};
 pub use numbers::go_float;
 pub use plan::{EngineOptions, Grid, Plan, QueryKind, QueryTimes};
 pub use queryable::{Columns, Queryable, SelectRequest, SeriesBatch, SeriesSet, SourceError};
-pub use result::{QueryResult, ResultSeries, ResultType};
+pub use result::{QueryResult, ResultSeries, ResultType, SampleCounts, Timings};

@@ -147,6 +147,21 @@ fn decimal(value: f64) -> (bool, smallvec::SmallVec<[u8; 24]>, i32) {
     (value < 0.0, digits, whole.len() as i32 + exponent - zeros as i32)
 }
 
+/// Go's `math.Max`: infinity if either is, else NaN if either is.
+pub(crate) fn go_max(a: f64, b: f64) -> f64 {
+    let is_nan = a.is_nan() || b.is_nan();
+    match a == f64::INFINITY || b == f64::INFINITY {
+        true => f64::INFINITY,
+        false if is_nan => f64::NAN,
+        false => a.max(b),
+    }
+}
+
+/// Go's `math.Min`.
+pub(crate) fn go_min(a: f64, b: f64) -> f64 {
+    -go_max(-a, -b)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -47,6 +47,8 @@ pub struct EngineOptions {
     pub samples_max: usize,
     /// Step of a subquery that names none; the default is Prometheus' evaluation interval.
     pub subquery_step_ms: i64,
+    /// Whether the samples that the windows of all steps see are counted.
+    pub count_samples: bool,
     /// Whether the metric's name is dropped at the end of the query, not by each function.
     pub delayed_name_removal: bool,
     /// Threads that evaluate one query; the answer is the same for any number.
@@ -59,6 +61,7 @@ impl Default for EngineOptions {
             lookback_ms: 5 * 60_000,
             samples_max: 50_000_000,
             subquery_step_ms: 60_000,
+            count_samples: false,
             delayed_name_removal: false,
             workers: Workers::one(),
         }

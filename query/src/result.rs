@@ -19,8 +19,35 @@ pub struct QueryResult {
     pub warnings: Vec<String>,
     /// What may make the answer other than meant.
     pub infos: Vec<String>,
+    /// What the evaluation went through.
+    pub samples: SampleCounts,
+    /// Where the time went, if whoever asked wants to know: then [`crate::json`] shows both.
+    pub timings: Option<Timings>,
     /// Threads that may write it out.
     pub(crate) workers: Workers,
+}
+
+/// Samples of an evaluation.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SampleCounts {
+    /// Seen by selectors, summed over all steps; 0 unless
+    /// [`EngineOptions::count_samples`](crate::EngineOptions::count_samples) is set.
+    pub total: usize,
+    /// Read from the sources.
+    pub read: usize,
+    /// Most held at one time.
+    pub peak: usize,
+}
+
+/// Seconds of a query, by Prometheus' names.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Timings {
+    /// Waiting for a place.
+    pub queue: f64,
+    /// Understanding the query and selecting series.
+    pub preparation: f64,
+    /// Evaluation, sorting included.
+    pub evaluation: f64,
 }
 
 /// Value of a query.
@@ -100,6 +127,22 @@ impl QueryResult {
             ResultValue::Vector { .. } => ResultType::Vector,
             ResultValue::Matrix { .. } | ResultValue::Ranges { .. } => ResultType::Matrix,
         }
+    }
+
+    /// Leaves at most `limit` series, the first ones; whether there were more.
+    pub fn truncate(&mut self, limit: usize) -> bool {
+        if self.series_len() <= limit {
+            return false;
+        }
+        match &mut self.value {
+            ResultValue::Vector { matrix, .. } | ResultValue::Matrix { matrix, .. } => {
+                let kept: Vec<usize> = (0..limit).collect();
+                *matrix = std::mem::replace(matrix, Matrix::new(1)).reordered(&kept);
+            }
+            ResultValue::Ranges { series } => series.truncate(limit),
+            ResultValue::Scalar { .. } | ResultValue::String { .. } => {}
+        }
+        true
     }
 
     /// Time and value of a scalar.

@@ -11,6 +11,8 @@ use node::readiness::Readiness;
 use node::run::Node;
 use object_store::ObjectStore;
 use parking_lot::Mutex;
+use storage::block::LocalBlocks;
+use storage::head::Head;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -39,22 +41,61 @@ pub const NOT_STARTED: &str = "it did not start";
 pub struct Running {
     /// Its part in the cluster.
     pub cluster: Cluster,
+    /// What it has in memory.
+    pub head: Arc<Head>,
+    /// The blocks on its disk.
+    pub blocks: Arc<LocalBlocks>,
     /// Which start of the host's process it is.
     pub start: u64,
     readiness: Arc<Readiness>,
-    lease_until_ms: Arc<AtomicI64>,
+    noted: Arc<Noted>,
+}
+
+/// What a host takes down about its node's lease every second: only the host's own runtime knows
+/// its time.
+struct Noted {
+    /// Until when it lasts or lasted, in true time.
+    until_ms: AtomicI64,
+    /// How far its cluster time was ahead of true time.
+    ahead_ms: AtomicI64,
+}
+
+impl Default for Noted {
+    fn default() -> Noted {
+        Noted { until_ms: AtomicI64::new(i64::MIN), ahead_ms: AtomicI64::new(i64::MIN) }
+    }
 }
 
 impl Running {
     /// Until when its lease lasts or lasted, in true time as of the last second.
     pub fn lease_until_ms(&self) -> i64 {
-        self.lease_until_ms.load(Ordering::Relaxed)
+        self.noted.until_ms.load(Ordering::Relaxed)
+    }
+
+    /// How far its cluster time was ahead of true time within the last second; very negative when
+    /// it knew none.
+    pub fn cluster_ahead_ms(&self) -> i64 {
+        self.noted.ahead_ms.load(Ordering::Relaxed)
+    }
+
+    /// Whether it misses frames of its journal that were surely durable.
+    pub fn has_damaged_frames(&self) -> bool {
+        self.head.recovery().damaged.iter().any(|damage| !damage.maybe_unsynced)
     }
 
     /// Whether it serves, or why not.
     pub fn ready(&self) -> Result<(), String> {
         self.readiness.check()
     }
+}
+
+/// What a host is like.
+#[derive(Clone, Copy, Debug)]
+pub struct Machine {
+    /// Threads that its node believes to have.
+    pub cores: usize,
+    /// How long every turn of its disk takes.
+    pub disk: Duration,
 }
 
 /// See the module.
@@ -84,6 +125,8 @@ pub struct Host {
     ended: AtomicBool,
     has_process: AtomicBool,
     running: Mutex<Option<Running>>,
+    /// The head of the node that ran last, until somebody has looked at it.
+    left: Mutex<Option<Arc<Head>>>,
     exits: Mutex<Vec<String>>,
     stop: Notify,
 }
@@ -93,7 +136,7 @@ impl Host {
     pub fn new(
         config: NodeConfig,
         bucket: Arc<dyn ObjectStore>,
-        cores: usize,
+        machine: Machine,
         seed: u64,
         trace: SharedTrace,
     ) -> Host {
@@ -104,15 +147,16 @@ impl Host {
             key_value: kv::Store::default(),
             clock: Clock::default(),
             duplication: Duplication::new(seed),
-            slowness: Slowness::default(),
+            slowness: Slowness::new(machine.disk),
             bucket,
-            cores,
+            cores: machine.cores,
             seed,
             trace,
             starts: AtomicU64::new(0),
             ended: AtomicBool::new(false),
             has_process: AtomicBool::new(false),
             running: Mutex::default(),
+            left: Mutex::default(),
             exits: Mutex::default(),
             stop: Notify::new(),
         }
@@ -127,6 +171,16 @@ impl Host {
     /// until it is cleared away.
     pub fn has_process(&self) -> bool {
         self.has_process.load(Ordering::Relaxed)
+    }
+
+    /// Whether a process was started whose node does not serve yet.
+    pub fn is_starting(&self) -> bool {
+        self.has_process() && !self.has_ended() && self.running.lock().is_none()
+    }
+
+    /// The head of the node that ran last, once, if it is down.
+    pub fn take_left(&self) -> Option<Arc<Head>> {
+        self.left.lock().take()
     }
 
     /// How often a process was started.
@@ -151,7 +205,7 @@ impl Host {
 
     /// The process is gone, however it went; disk and store forget what they may.
     pub fn crashed(&self, kind: CrashKind) {
-        *self.running.lock() = None;
+        self.no_longer_runs();
         self.ended.store(false, Ordering::Relaxed);
         self.has_process.store(false, Ordering::Relaxed);
         self.disk.crash(kind);
@@ -171,15 +225,22 @@ impl Host {
             Ok(node) => self.serve(node, start).await,
             Err(error) => self.exited(format!("{NOT_STARTED}: {error}")),
         }
-        *self.running.lock() = None;
+        self.no_longer_runs();
         self.ended.store(true, Ordering::Relaxed);
+    }
+
+    fn no_longer_runs(&self) {
+        if let Some(running) = self.running.lock().take() {
+            *self.left.lock() = Some(running.head);
+        }
     }
 
     async fn serve(&self, mut node: Node, start: u64) {
         let (cluster, readiness) = (node.cluster().clone(), node.readiness().clone());
-        let lease_until_ms = Arc::new(AtomicI64::new(i64::MIN));
-        tokio::spawn(follow_lease(cluster.lease(), lease_until_ms.clone()));
-        *self.running.lock() = Some(Running { cluster, start, readiness, lease_until_ms });
+        let noted = Arc::<Noted>::default();
+        tokio::spawn(follow_lease(cluster.lease(), noted.clone()));
+        let (head, blocks) = (node.head().clone(), node.local_blocks().clone());
+        *self.running.lock() = Some(Running { cluster, head, blocks, start, readiness, noted });
         tokio::select! {
             biased;
             reason = node.failed() => self.exited(reason),
@@ -211,14 +272,17 @@ impl Host {
     }
 }
 
-/// Writes down every second until when a lease lasts. Only the host's own runtime knows its time.
-async fn follow_lease(lease: Lease, until_ms: Arc<AtomicI64>) {
+/// Takes down every second until when a lease lasts, and cluster time.
+async fn follow_lease(lease: Lease, noted: Arc<Noted>) {
     loop {
         if let Some(until) = lease.until() {
             let now = Instant::now();
             let left = until.saturating_duration_since(now).as_millis() as i64;
             let past = now.saturating_duration_since(until).as_millis() as i64;
-            until_ms.store(true_ms() + left - past, Ordering::Relaxed);
+            noted.until_ms.store(true_ms() + left - past, Ordering::Relaxed);
+        }
+        if let Some(time_ms) = lease.cluster_time_ms() {
+            noted.ahead_ms.store(time_ms - true_ms(), Ordering::Relaxed);
         }
         tokio::time::sleep(Duration::from_secs(1)).await;
     }

@@ -93,8 +93,3 @@ fn missing_from<'a>(these: &'a Contents, those: &Contents) -> Option<(&'a Series
     let mut missing = samples.filter(|(key, t, bits)| !holds(those, key, *t, *bits));
     missing.next().map(|(key, t, _)| (key, t))
 }
-
-/// The first sample that differs.
-fn first_difference<'a>(a: &'a Contents, b: &'a Contents) -> Option<(&'a SeriesKey, i64)> {
-    missing_from(a, b).or_else(|| missing_from(b, a))
-}

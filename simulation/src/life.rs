@@ -17,6 +17,7 @@ mod founding;
 mod healing;
 mod health;
 mod reading;
+mod refusals;
 mod stage;
 mod summary;
 mod watching;

@@ -218,6 +218,12 @@ pub enum CrashKind {
     ProcessKill,
 }
 
+impl CrashKind {
+    /// All of them.
+    pub const ALL: [CrashKind; 3] =
+        [CrashKind::PowerCut, CrashKind::TornPowerCut, CrashKind::ProcessKill];
+}
+
 /// What fails on a failing disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum DiskFault {

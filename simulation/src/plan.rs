@@ -47,8 +47,14 @@ pub struct Plan {
     pub sync_interval: Duration,
     /// Head partitions of a node.
     pub partitions: usize,
+    /// Journal segments, bytes: small, so that many are given up.
+    pub segment_bytes: u64,
+    /// Mean pause between two changes of the cluster's state, milliseconds.
+    pub route_every_ms: i64,
     /// Threads that a node believes to have.
     pub cores: usize,
+    /// How long every turn of a disk takes without faults.
+    pub disk: Duration,
     /// Clients of each tenant.
     pub clients_per_tenant: usize,
     /// Series of each client.
@@ -84,10 +90,13 @@ impl Plan {
             window: Duration::from_secs(random.pick([20, 30, 60])),
             window_grace: Duration::from_secs(random.pick([5, 10, 20])),
             late_part_interval: Duration::from_secs(random.pick([10, 30])),
-            retention: Duration::from_secs(random.pick([60, 90, 3_600])),
+            retention: Duration::from_secs(random.pick([30, 60, 90, 3_600])),
             sync_interval: Duration::from_secs(random.pick([2, 4])),
             partitions: random.pick([1, 2, 4]),
+            segment_bytes: random.pick([32 << 10, 64 << 10, 128 << 10]),
+            route_every_ms: random.pick([250, 250, 3_000]),
             cores: random.pick([1, 2, 4]),
+            disk: Duration::from_millis(random.pick([0, 0, 10, 40])),
             clients_per_tenant: random.pick([1, 2, 3]),
             series_per_client: random.pick([3, 6, 12]),
             push_every_ms: random.pick([400, 800, 1_500]),

@@ -65,7 +65,8 @@ fn head_length(bytes: &[u8]) -> usize {
     if !bytes.starts_with(b"HTTP/1.") {
         return 0;
     }
-    bytes.windows(4).position(|four| four == b"\r\n\r\n").unwrap_or(bytes.len())
+    let end = bytes.windows(4).position(|four| four == b"\r\n\r\n");
+    end.map_or(bytes.len(), |end| end + 2)
 }
 
 /// The one trace of a life, for everything that runs in it. Clones share it.

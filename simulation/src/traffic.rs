@@ -122,6 +122,11 @@ impl Traffic {
         self.ordinary(client, now_ms)
     }
 
+    /// The same push once more while nothing was heard of the first.
+    pub fn again(&mut self, push: &Push, now_ms: i64) -> Push {
+        self.repeat(push.clone(), now_ms)
+    }
+
     /// Tells a client what came of a push. What was not answered, or with an error that may pass,
     /// is mostly sent again, as Prometheus does; sometimes what was acknowledged is, too.
     pub fn told(&mut self, push: &Push, outcome: Outcome) {

@@ -16,6 +16,7 @@ pub mod parts;
 pub mod ports;
 pub mod process;
 pub mod prometheus;
+pub mod promql;
 pub mod promtool;
 pub mod query;
 pub mod samples;

@@ -1,4 +1,4 @@
-//! Prometheus servers that scrape and remote-write.
+//! Prometheus servers: those that scrape and remote-write, and those that are written to.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -6,8 +6,10 @@ use std::process::Command;
 use std::time::Duration;
 
 use crate::clock::wait_for;
-use crate::http;
+use crate::http::{self, Framing};
 use crate::process::Process;
+use crate::samples::Written;
+use crate::{ports, write};
 
 /// Longest wait for a server to be ready.
 const READY_LIMIT: Duration = Duration::from_secs(60);
@@ -35,18 +37,23 @@ pub struct Prometheus {
 impl Prometheus {
     /// Starts `program` with its files below `folder`.
     pub fn start(program: &Path, folder: &Path, plan: &PrometheusPlan<'_>) -> Prometheus {
-        let home = folder.join(format!("prometheus-{}", plan.name));
-        std::fs::create_dir_all(&home).expect("room for a configuration");
-        let config = home.join("prometheus.yml");
-        std::fs::write(&config, configuration(plan)).expect("room for a configuration");
-        let mut command = Command::new(program);
-        command
-            .arg(format!("--config.file={}", config.display()))
-            .arg(format!("--storage.tsdb.path={}", home.join("data").display()))
-            .arg(format!("--web.listen-address={}", plan.address));
-        let name = format!("prometheus {}", plan.name);
-        let process = Process::start(&name, &mut command, &home.join("log"));
-        Prometheus { address: plan.address, process }
+        launch(program, folder, (plan.name, plan.address), &configuration(plan), &[])
+    }
+
+    /// Starts `program` as a server that takes remote write and scrapes nothing.
+    pub fn receiver(program: &Path, folder: &Path) -> Prometheus {
+        let flags = ["--web.enable-remote-write-receiver"];
+        let mut server = launch(program, folder, ("receiver", ports::free()), "{}\n", &flags);
+        server.wait_ready();
+        server
+    }
+
+    /// Writes series to a [`Prometheus::receiver`].
+    pub fn write(&self, series: &[Written]) {
+        let (path, body) = ("/api/v1/write", write::body(series));
+        let response = write::post_to(path, self.address, None, &body, Framing::Length);
+        let response = response.expect("an answer");
+        assert!(response.is_success(), "Prometheus refuses the data: {response:?}");
     }
 
     /// Waits until it is ready.
@@ -57,6 +64,27 @@ impl Prometheus {
             if response.is_success() { Ok(()) } else { Err(response.body) }
         });
     }
+}
+
+fn launch(
+    program: &Path,
+    folder: &Path,
+    (name, address): (&str, SocketAddr),
+    configuration: &str,
+    flags: &[&str],
+) -> Prometheus {
+    let home = folder.join(format!("prometheus-{name}"));
+    std::fs::create_dir_all(&home).expect("room for a configuration");
+    let config = home.join("prometheus.yml");
+    std::fs::write(&config, configuration).expect("room for a configuration");
+    let mut command = Command::new(program);
+    command
+        .arg(format!("--config.file={}", config.display()))
+        .arg(format!("--storage.tsdb.path={}", home.join("data").display()))
+        .arg(format!("--web.listen-address={address}"))
+        .args(flags);
+    let process = Process::start(&format!("prometheus {name}"), &mut command, &home.join("log"));
+    Prometheus { address, process }
 }
 
 fn configuration(plan: &PrometheusPlan<'_>) -> String {

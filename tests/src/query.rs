@@ -138,7 +138,8 @@ pub fn seconds(ms: i64) -> String {
     format!("{}.{:03}", ms.div_euclid(1000), ms.rem_euclid(1000))
 }
 
-fn form_text(form: &[(&str, String)]) -> String {
+/// Pairs as a query string or form.
+pub fn form_text(form: &[(&str, String)]) -> String {
     let pairs: Vec<String> = form
         .iter()
         .map(|(name, value)| format!("{}={}", http::encoded(name), http::encoded(value)))

@@ -40,8 +40,19 @@ pub fn write(
     post(address, tenant, &body(series), Framing::Length)
 }
 
-/// Posts a body as remote write.
+/// Posts a body as remote write to a node.
 pub fn post(
+    address: SocketAddr,
+    tenant: Option<&str>,
+    body: &[u8],
+    framing: Framing,
+) -> Result<Response, String> {
+    post_to(RECEIVE, address, tenant, body, framing)
+}
+
+/// Posts a body as remote write.
+pub fn post_to(
+    path: &str,
     address: SocketAddr,
     tenant: Option<&str>,
     body: &[u8],
@@ -53,6 +64,6 @@ pub fn post(
         ("X-Prometheus-Remote-Write-Version", "0.1.0"),
     ];
     headers.extend(tenant.map(|tenant| (TENANT_HEADER, tenant)));
-    let request = Request { method: "POST", path: RECEIVE, headers: &headers, body, framing };
+    let request = Request { method: "POST", path, headers: &headers, body, framing };
     http::send(address, &request)
 }

@@ -217,7 +217,6 @@ fn every_kind_of_value_is_checked() {
         ("head.partitions", "1000", "from 0 to 256"),
         ("tsdb.path", "", "is no path"),
         ("objstore.config", " ", "is empty"),
-        ("objstore.part-size", "1MiB", "S3 takes parts from 5MiB on"),
         ("log.level", "loud", "none of error, warn"),
         ("log.format", "xml", "neither logfmt nor json"),
     ] {
@@ -244,6 +243,7 @@ fn contradictions_say_what_to_do() {
         (&[("tsdb.retention", "1h")], "raise it to 2h"),
         (&[("tsdb.late-part-interval", "0")], "set it to 1s or more"),
         (&[("objstore.config", "a"), ("objstore.config-file", "b")], "leave one out"),
+        (&[("objstore.part-size", "1MiB")], "S3 takes parts from 5MiB on"),
         (&[("receive.decoded-bytes-max", "1MiB")], "raise the second one"),
         (&[("receive.inflight-bytes-max", "1MiB")], "raise it to 64MiB"),
         (&[("receive.peer-bytes-max", "1MiB")], "raise it to 64MiB"),

@@ -11,9 +11,11 @@ use crate::read::{Blocking, Sources};
 
 mod evaluate;
 mod labels;
+mod language;
 mod params;
 mod reply;
 mod request;
+mod shown;
 mod status;
 
 /// Most bytes of a request's form.
@@ -65,8 +67,8 @@ impl QueryApi {
     }
 }
 
-/// Mounts everything below `/api/v1`; needs a `web::Data<QueryApi>`. Mount other services below
-/// `/api/v1` before.
+/// Mounts everything below `/api/v1` and the answer to every other path; needs a
+/// `web::Data<QueryApi>`. Mount other services before.
 pub fn configure(config: &mut web::ServiceConfig) {
     let scope = web::scope("/api/v1")
         .app_data(web::PayloadConfig::new(FORM_BYTES_MAX))
@@ -76,15 +78,22 @@ pub fn configure(config: &mut web::ServiceConfig) {
         .service(form("/labels").route(web::route().to(labels::names)))
         .route("/label/{name}/values", web::get().to(labels::values))
         .route("/metadata", web::get().to(labels::metadata))
-        .service(form("/query_exemplars").route(web::route().to(status::no_exemplars)))
+        .service(form("/query_exemplars").route(web::route().to(language::exemplars)))
+        .service(form("/format_query").route(web::route().to(language::format)))
+        .service(form("/parse_query").route(web::route().to(language::tree)))
         .route("/rules", web::get().to(status::no_rules))
         .route("/alerts", web::get().to(status::no_alerts))
+        .route("/targets", web::get().to(status::no_targets))
+        .route("/targets/metadata", web::get().to(status::no_target_metadata))
+        .route("/scrape_pools", web::get().to(status::no_scrape_pools))
+        .route("/alertmanagers", web::get().to(status::no_alertmanagers))
         .route("/stores", web::get().to(status::stores))
         .route("/status/buildinfo", web::get().to(status::build_info))
         .route("/status/runtimeinfo", web::get().to(status::runtime_info))
+        .route("/status/walreplay", web::get().to(status::replayed))
         .route("/status/flags", web::get().to(status::flags))
         .default_service(web::route().to(status::not_found));
-    config.service(scope);
+    config.service(scope).default_service(web::route().to(status::not_found));
 }
 
 /// A resource that takes GET and POST.

@@ -3,6 +3,7 @@
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
@@ -11,6 +12,10 @@ use actix_web::{App, Error, HttpServer, web};
 use futures::future::LocalBoxFuture;
 
 use crate::error::NodeError;
+
+/// How long a client may take to send the head of a request. What is later gets 408, which makes
+/// Prometheus drop the samples: its own timeout, 30 s by default, must be over before that.
+pub const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Mounts routes and their data; called once for each worker.
 pub type Configure = Arc<dyn Fn(&mut web::ServiceConfig) + Send + Sync>;
@@ -88,7 +93,9 @@ impl TcpHttp {
 
     fn start(&self, app: HttpApp) -> std::io::Result<Serving> {
         let workers = app.workers;
-        let mut server = HttpServer::new(move || app.build()).disable_signals();
+        let mut server = HttpServer::new(move || app.build())
+            .disable_signals()
+            .client_request_timeout(HEAD_TIMEOUT);
         if let Some(workers) = workers {
             server = server.workers(workers);
         }

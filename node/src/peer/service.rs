@@ -83,9 +83,6 @@ impl PeerService {
 
     /// Whether the write's table is this node's; `Some` is the answer if not.
     async fn check_epoch(&self, ring: &str, epoch: Epoch) -> Option<AppendResponse> {
-        if journal::planted!("M18") {
-            return None;
-        }
         let waited = timeout(EPOCH_WAIT, wait_epoch(&self.cluster, ring, epoch)).await;
         if waited.is_err() {
             return Some(unavailable(format!(

@@ -50,6 +50,14 @@ fn stale_markers_end_a_series_before_the_lookback_does() {
     assert_eq!(shown("count_over_time(gone[10m])", QueryTimes::Instant(60_000)), [" 1@60"]);
 }
 
+/// Not for a script: those are run again as they are printed, with the matchers sorted.
+#[test]
+fn absent_reads_the_matchers_in_their_order() {
+    let at = QueryTimes::Instant(0);
+    assert_eq!(shown("absent(x{a=~\"1.*\", a=\"1\"})", at), ["a=1 1@0"]);
+    assert_eq!(shown("absent(x{a=\"1\", a=~\"1.*\"})", at), [" 1@0"]);
+}
+
 #[test]
 fn names_are_dropped_by_what_makes_a_new_metric() {
     let at = QueryTimes::Instant(120_000);
@@ -105,7 +113,7 @@ fn the_limit_on_samples_is_named() {
 fn a_raised_flag_ends_the_query() {
     let plan = Engine::default().prepare("a_total", RANGE).unwrap();
     let error = block_on(run(&plan, &store(), &AtomicBool::new(true))).unwrap_err();
-    assert_eq!((error.api_type(), error.http_status()), ("canceled", 503));
+    assert_eq!((error.api_type(), error.http_status()), ("canceled", 499));
 }
 
 #[test]

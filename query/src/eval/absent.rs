@@ -1,6 +1,8 @@
 //! absent and absent_over_time.
 
-use proto::MatchOp;
+use std::collections::BTreeMap;
+
+use proto::{MatchOp, Matcher};
 
 use super::{ABSENT, Row, RowLabels, Run, Sink, is_present};
 use crate::error::QueryError;
@@ -53,22 +55,25 @@ impl Run<'_> {
         sink(self, Row::floats(&labels, false, values))
     }
 
-    /// The labels that a selector demands by exactly one `=` matcher, without the metric's name.
+    /// The labels that a selector demands: of each name the first `=` matcher, unless another
+    /// matcher of that name follows. As Prometheus does, which reads the matchers in their order.
     fn labels_asked_for(&mut self, arg: &Expr) -> RowLabels {
         let selector = match &arg.kind {
             ExprKind::Selector(selector) | ExprKind::Range { selector, .. } => selector,
             _ => return RowLabels::new(),
         };
-        let mut pairs: Vec<(&str, &str)> = Vec::new();
-        for matcher in &selector.matchers {
-            let same = selector.matchers.iter().filter(|m| m.name() == matcher.name()).count();
-            let named = matcher.name() == proto::labels::METRIC_NAME;
-            let value = matcher.value();
-            if matcher.op() == MatchOp::Equal && same == 1 && !named && !value.is_empty() {
-                pairs.push((matcher.name(), value));
+        let mut asked: BTreeMap<&str, &str> = BTreeMap::new();
+        let named = |matcher: &&Matcher| matcher.name() != proto::labels::METRIC_NAME;
+        for matcher in selector.matchers.iter().filter(named) {
+            let is_first = !asked.contains_key(matcher.name());
+            match (matcher.op(), is_first) {
+                (MatchOp::Equal, true) => drop(asked.insert(matcher.name(), matcher.value())),
+                // An empty value stands for none, also for the `=` matchers that follow.
+                (_, false) => drop(asked.insert(matcher.name(), "")),
+                (_, true) => {}
             }
         }
-        pairs.sort_unstable();
-        pairs.into_iter().map(|(name, value)| self.names.intern(name, value)).collect()
+        let pairs = asked.into_iter().filter(|(_, value)| !value.is_empty());
+        pairs.map(|(name, value)| self.names.intern(name, value)).collect()
     }
 }

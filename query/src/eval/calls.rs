@@ -1,16 +1,17 @@
 //! Function calls that yield a vector.
 
+use super::each_series::Seen;
 use super::extended;
 use super::kernels::{self, Call, Scratch};
 use super::mixed::Output;
-use super::ranges::{RangeRow, remove_stale};
+use super::ranges::RangeRow;
 use super::selectors::Pick;
 use super::{ABSENT, Row, Run, Scalar, Sink, is_present, mixed};
 use crate::annotations::NoteSet;
 use crate::error::QueryError;
 use crate::functions::{Function, Kind, Window};
 use crate::histogram_column::HistogramColumn;
-use crate::numbers::go_float;
+use crate::numbers::{go_float, go_max, go_min};
 use crate::plan::Grid;
 use crate::queryable::Columns;
 use crate::syntax::{Expr, ExprKind, quote};
@@ -92,12 +93,11 @@ impl Run<'_> {
             }
         };
         if let ExprKind::Range { selector, .. } = &range.without_parens().kind {
-            let times = (call.windows.first_seen(), call.windows.last_seen());
-            let compute = |columns: &mut Columns, scratch: &mut Scratch, out: Output<'_>| {
-                remove_stale(columns);
+            let compute = |columns: &Columns, scratch: &mut Scratch, out: Output<'_>| {
                 compute_window(&call, columns, scratch, out)
             };
-            return self.each_series(selector, (times, grid.count), &compute, &mut take);
+            let seen = (&call.windows, Seen::All);
+            return self.each_series(selector, seen, &compute, &mut take);
         }
         let mut scratch = Scratch::default();
         let mut values = vec![ABSENT; grid.count];
@@ -262,14 +262,4 @@ fn check_factor(name: &str, param: &Scalar, grid: Grid) -> Result<(), QueryError
             )))
         }
     }
-}
-
-/// Go's `math.Max`: NaN if either is.
-fn go_max(a: f64, b: f64) -> f64 {
-    if a.is_nan() || b.is_nan() { f64::NAN } else { a.max(b) }
-}
-
-/// Go's `math.Min`: NaN if either is.
-fn go_min(a: f64, b: f64) -> f64 {
-    if a.is_nan() || b.is_nan() { f64::NAN } else { a.min(b) }
 }

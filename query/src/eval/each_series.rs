@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::kernels::Scratch;
 use super::mixed::Output;
+use super::ranges::remove_stale;
+use super::windows::Windows;
 use super::{ABSENT, Row, Run};
 use crate::annotations::NoteSet;
 use crate::dictionary::PairId;
@@ -13,6 +15,7 @@ use crate::histogram_column::HistogramColumn;
 use crate::in_order::{Workers, in_order};
 use crate::plan::too_many_samples;
 use crate::queryable::{Columns, SeriesBatch};
+use crate::result::SampleCounts;
 use crate::syntax::Selector;
 
 /// Most series of an item of work.
@@ -20,18 +23,27 @@ const ITEM_SERIES: usize = 64;
 /// Most values of an item of work, unless one series has more.
 const ITEM_VALUES: usize = 64 << 10;
 
-/// Computes the values of a series from its samples, absent ones to begin with; whether there is any. It
-/// may change the samples.
-pub(super) type Compute<'c> = dyn Fn(&mut Columns, &mut Scratch, Output<'_>) -> bool + Sync + 'c;
+/// Computes the values of a series from its samples, absent ones to begin with; whether there is any.
+pub(super) type Compute<'c> = dyn Fn(&Columns, &mut Scratch, Output<'_>) -> bool + Sync + 'c;
 
 /// Takes the rows in order of the series, with what is to be told of them. A row without values
 /// comes only if there is something to tell.
 pub(super) type Take<'t> = dyn FnMut(&mut Run<'_>, Row<'_>, NoteSet) -> Result<(), QueryError> + 't;
 
+/// What a window shows.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Seen {
+    /// Its latest sample, which may be a stale marker.
+    Latest,
+    /// All samples that are no stale markers.
+    All,
+}
+
 /// What does not change from series to series.
 struct Reader<'q> {
-    times: (i64, i64),
-    steps: usize,
+    windows: &'q Windows,
+    seen: Seen,
+    count_samples: bool,
     statistics_only: bool,
     samples_max: usize,
     samples_left: usize,
@@ -43,6 +55,7 @@ struct Reader<'q> {
 struct Item<'q> {
     values: Vec<f64>,
     rows: Vec<Made<'q>>,
+    counts: SampleCounts,
     /// Why the next series has no row.
     failure: Option<QueryError>,
 }
@@ -54,18 +67,19 @@ struct Made<'q> {
 }
 
 impl<'q> Run<'q> {
-    /// Reads each series of a selector within `times` and has `steps` values computed of it.
+    /// Reads each series of a selector and has one value a window computed of it.
     pub(super) fn each_series(
         &mut self,
         selector: &Selector,
-        (times, steps): ((i64, i64), usize),
+        (windows, seen): (&Windows, Seen),
         compute: &Compute<'_>,
         take: &mut Take<'_>,
     ) -> Result<(), QueryError> {
-        let samples_max = self.plan.options.samples_max;
+        let (samples_max, steps) = (self.plan.options.samples_max, windows.count);
         let reader = Reader {
-            times,
-            steps,
+            windows,
+            seen,
+            count_samples: self.plan.options.count_samples,
             statistics_only: self.plan.needs_statistics_only(selector),
             samples_max,
             samples_left: samples_max.saturating_sub(self.live),
@@ -95,6 +109,7 @@ impl<'q> Run<'q> {
         take: &mut Take<'_>,
     ) -> Result<(), QueryError> {
         self.check_cancel()?;
+        self.count_read(item.counts);
         for (made, values) in item.rows.into_iter().zip(item.values.chunks_exact_mut(steps.max(1)))
         {
             let Made { labels, histograms, notes } = made;
@@ -118,12 +133,16 @@ impl Reader<'_> {
                 item.failure = Some(error);
                 return item;
             }
+            let SampleCounts { total, read, peak } = self.seen.counts(&columns, self.counted());
+            item.counts.total += total;
+            item.counts.read += read;
+            item.counts.peak = item.counts.peak.max(peak);
             let start = item.values.len();
-            item.values.resize(start + self.steps, ABSENT);
+            item.values.resize(start + self.windows.count, ABSENT);
             let (mut histograms, mut notes) = (HistogramColumn::default(), NoteSet::default());
             let values = &mut item.values[start..];
             let output = Output { values, histograms: &mut histograms, notes: &mut notes };
-            let any = !columns.is_empty() && compute(&mut columns, &mut scratch, output);
+            let any = !columns.is_empty() && compute(&columns, &mut scratch, output);
             if any || !notes.is_empty() {
                 item.rows.push(Made { labels: batch.labels(index), histograms, notes });
             } else {
@@ -143,7 +162,10 @@ impl Reader<'_> {
             return Err(QueryError::Canceled);
         }
         columns.clear();
-        batch.read(index, self.times.0, self.times.1, columns)?;
+        batch.read(index, self.windows.first_seen(), self.windows.last_seen(), columns)?;
+        if self.seen == Seen::All {
+            remove_stale(columns);
+        }
         if self.statistics_only {
             columns.histograms.keep_statistics();
         }
@@ -151,5 +173,23 @@ impl Reader<'_> {
             return Err(too_many_samples(self.samples_max));
         }
         Ok(())
+    }
+
+    fn counted(&self) -> Option<&Windows> {
+        self.count_samples.then_some(self.windows)
+    }
+}
+
+impl Seen {
+    /// Samples of a series that was read and, if there are windows to count in, those that they
+    /// show, each as often as there are windows that show it.
+    pub(super) fn counts(self, columns: &Columns, windows: Option<&Windows>) -> SampleCounts {
+        let mut total = 0;
+        if let Some(windows) = windows {
+            windows.sweep(&columns.timestamps, |_, range| {
+                total += if self == Seen::Latest { 1 } else { range.len() };
+            });
+        }
+        SampleCounts { total, read: columns.samples(), peak: columns.samples() }
     }
 }

@@ -149,6 +149,14 @@ impl Matrix {
         self.reordered(&order)
     }
 
+    /// Whether two series that have a value have equal labels.
+    pub(crate) fn has_equal_labels(&self) -> bool {
+        let mut seen: QueryMap<&[PairId], ()> = QueryMap::default();
+        let is_filled = |index: &usize| self.values(*index).iter().any(|v| is_present(*v));
+        let mut filled = (0..self.len()).filter(is_filled);
+        filled.any(|index| seen.insert(self.labels(index), ()).is_some())
+    }
+
     /// Makes one series of those with equal labels.
     pub(crate) fn merge_equal_labels(self) -> Result<Matrix, Overlap> {
         let mut first_of: QueryMap<&[PairId], usize> = QueryMap::default();

@@ -46,8 +46,20 @@ impl Run<'_> {
         }
     }
 
+    /// The rows of an expression that [may collide](Self::may_collide), those of equal labels
+    /// merged; an error where two have a value at one step. Functions of ranges that drop the name
+    /// at once give no two equal rows at all, as in Prometheus.
+    pub(super) fn settled(&mut self, expr: &Expr, matrix: Matrix) -> Result<Matrix, QueryError> {
+        let is_window = matches!(&expr.kind, ExprKind::Call { function, .. }
+            if matches!(function.kind, Kind::Window(_)));
+        if is_window && matrix.has_equal_labels() {
+            return Err(QueryError::execution(SAME_LABELSET));
+        }
+        self.merged(matrix)
+    }
+
     /// Merges rows of equal labels; an error where two have a value at one step.
-    pub(crate) fn merged(&mut self, matrix: Matrix) -> Result<Matrix, QueryError> {
+    fn merged(&mut self, matrix: Matrix) -> Result<Matrix, QueryError> {
         matrix.merge_equal_labels().map_err(|_| QueryError::execution(SAME_LABELSET))
     }
 

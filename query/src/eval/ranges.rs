@@ -5,6 +5,7 @@ use std::sync::Arc;
 use proto::FloatHistogram;
 use proto::histogram::CounterResetHint;
 
+use super::each_series::Seen;
 use super::windows::{Reach, Windows};
 use super::{Run, extended, is_present};
 use crate::dictionary::PairId;
@@ -77,6 +78,7 @@ impl Run<'_> {
         sink: &mut RangeSink<'_>,
     ) -> Result<(), QueryError> {
         let (start, end) = (windows.first_seen(), windows.last_seen());
+        let counted = self.plan.options.count_samples.then_some(&windows);
         let mut columns = Columns::default();
         for batch in &self.selected(selector).batches {
             for index in 0..batch.len() {
@@ -88,6 +90,7 @@ impl Run<'_> {
                     columns.histograms.keep_statistics();
                 }
                 self.check_samples(columns.samples())?;
+                self.count_read(Seen::All.counts(&columns, counted));
                 if !columns.is_empty() {
                     let labels = batch.labels(index);
                     sink(self, RangeRow { labels, drop_name: false, columns: &columns })?;

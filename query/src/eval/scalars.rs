@@ -4,6 +4,7 @@ use super::binary::{arithmetic, compare};
 use super::{Run, is_present};
 use crate::error::QueryError;
 use crate::functions::Kind;
+use crate::numbers::{go_max, go_min};
 use crate::plan::{Grid, QueryKind};
 use crate::syntax::{Expr, ExprKind};
 
@@ -82,8 +83,7 @@ impl Run<'_> {
             Kind::QueryStep => Scalar::Constant(seconds(self.plan.grid.step_ms)),
             Kind::MinOf | Kind::MaxOf => {
                 let (a, b) = (self.scalar(&args[0], grid)?, self.scalar(&args[1], grid)?);
-                let least = matches!(kind, Kind::MinOf);
-                a.zip(b, |a, b| extreme(least, a, b))
+                a.zip(b, if matches!(kind, Kind::MinOf) { go_min } else { go_max })
             }
             Kind::Scalar => self.scalar_of_vector(&args[0], grid)?,
             _ => return Err(QueryError::execution("the function yields no scalar")),
@@ -118,14 +118,5 @@ impl Run<'_> {
     pub(crate) fn text<'e>(&self, expr: &'e Expr) -> Result<&'e str, QueryError> {
         std::str::from_utf8(self.bytes(expr)?)
             .map_err(|_| QueryError::execution("a string argument is not valid UTF-8"))
-    }
-}
-
-/// Least or greatest of two; NaN if one of them is.
-fn extreme(least: bool, a: f64, b: f64) -> f64 {
-    match (a.is_nan() || b.is_nan(), least) {
-        (true, _) => f64::NAN,
-        (false, true) => a.min(b),
-        (false, false) => a.max(b),
     }
 }

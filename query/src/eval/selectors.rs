@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::each_series::Seen;
 use super::mixed::Output;
 use super::windows::Windows;
 use super::{Run, Sink, is_present};
@@ -49,10 +50,9 @@ impl<'q> Run<'q> {
     ) -> Result<(), QueryError> {
         self.check_row(grid)?;
         let windows = self.windows(&selector.shift, grid, self.plan.options.lookback_ms);
-        let times = (windows.start(0).saturating_add(1), windows.last_end());
         self.each_series(
             selector,
-            (times, grid.count),
+            (&windows, Seen::Latest),
             &|columns, _, out| latest(columns, &windows, pick, out),
             &mut |run, row, _| sink(run, row),
         )

@@ -37,13 +37,14 @@ fn month_days(year: i64, month: i64) -> i64 {
     }
 }
 
-/// Days since the epoch. The cast saturates; the bound keeps the calendar from overflowing.
+/// Days since the epoch. Fractions of a second are cut off, as Prometheus does, also before the
+/// epoch. The cast saturates.
 fn days(seconds: f64) -> i64 {
-    (seconds.floor() as i64).div_euclid(DAY_SECONDS)
+    (seconds as i64).div_euclid(DAY_SECONDS)
 }
 
 fn second_of_day(seconds: f64) -> i64 {
-    (seconds.floor() as i64).rem_euclid(DAY_SECONDS)
+    (seconds as i64).rem_euclid(DAY_SECONDS)
 }
 
 pub(super) fn minute(seconds: f64) -> f64 {
@@ -98,6 +99,7 @@ mod tests {
         }
         assert_eq!(day_of_year(1_483_191_420.0), 366.0);
         assert_eq!(hour(-1.0), 23.0);
+        assert_eq!((minute(-0.5), minute(-60.5), hour(-0.5)), (0.0, 59.0, 0.0));
         assert_eq!(day_of_week(0.0), 4.0);
     }
 

@@ -9,7 +9,7 @@ use super::*;
 use crate::memory::MemoryStore;
 use crate::{EngineOptions, Plan, QueryTimes, run};
 
-fn json(query: &str, times: QueryTimes) -> String {
+fn result(query: &str, times: QueryTimes) -> QueryResult {
     let mut store = MemoryStore::default();
     store.add(&[("__name__", "m"), ("l", "a\"\n\u{1}é")], &[(1_500, 0.5), (2_500, 1e21)]);
     let histogram = FloatHistogram {
@@ -24,12 +24,48 @@ fn json(query: &str, times: QueryTimes) -> String {
     let labels = proto::Labels::from_pairs([("__name__", "h")]).unwrap();
     store.push_histogram(&labels, 1_500, Arc::new(histogram));
     store.add(&[("__name__", "m"), ("l", "b")], &[(1_500, f64::INFINITY), (2_500, -2.0)]);
-    let plan = Plan::new(query, times, EngineOptions::default()).unwrap();
-    let result = futures::executor::block_on(run(&plan, &store, &Default::default())).unwrap();
-    let bytes = data(&result);
+    let options = EngineOptions { count_samples: true, ..EngineOptions::default() };
+    let plan = Plan::new(query, times, options).unwrap();
+    futures::executor::block_on(run(&plan, &store, &Default::default())).unwrap()
+}
+
+fn json(query: &str, times: QueryTimes) -> String {
+    written(&result(query, times))
+}
+
+fn written(result: &QueryResult) -> String {
+    let bytes = data(result);
     let parsed: Result<serde_json::Value, _> = serde_json::from_slice(&bytes);
     assert!(parsed.is_ok(), "not JSON: {}", String::from_utf8_lossy(&bytes));
     String::from_utf8(bytes).unwrap()
+}
+
+#[test]
+fn statistics_are_shown_where_somebody_asked_for_times() {
+    let times = QueryTimes::Range { start_ms: 1_000, end_ms: 3_000, step_ms: 1_000 };
+    let mut result = result("max_over_time(m[2s]) + count_over_time(m[1s])", times);
+    assert!(!written(&result).contains("stats"));
+    // Two series, two samples each: seen by the windows of 2 and 3 s, and by those of one second.
+    assert_eq!(result.samples.read, 8);
+    assert_eq!(result.samples.total, 2 * (1 + 2) + 2 * (1 + 1));
+    result.timings = Some(crate::Timings { queue: 1.0, preparation: 2.0, evaluation: 4.0 });
+    let value: serde_json::Value = serde_json::from_str(&written(&result)).unwrap();
+    assert_eq!(value["stats"]["timings"]["execTotalTime"], 7.0);
+    assert_eq!(value["stats"]["samples"]["samplesRead"], 8);
+}
+
+#[test]
+fn an_answer_is_cut_to_a_number_of_series() {
+    let at = QueryTimes::Instant(2_500);
+    let range = QueryTimes::Range { start_ms: 1_000, end_ms: 3_000, step_ms: 1_000 };
+    for (query, times) in [("m", at), ("m[5s]", at), ("m", range)] {
+        let mut result = result(query, times);
+        assert!(!result.truncate(2));
+        assert!(result.truncate(1), "{query}");
+        assert_eq!(result.series_len(), 1);
+        assert!(!written(&result).contains("\"l\":\"b\""), "the first one stays");
+    }
+    assert!(!result("1", at).truncate(0));
 }
 
 #[test]

@@ -11,6 +11,8 @@
 //! - *Committed is for ever*: an entry that was committed is never another one.
 //! - *Leader completeness*: the leader of a later term has every committed entry.
 //! - *State machine safety*: nodes that applied the same entries have the same state.
+//! - *Old disks*: a node on an old copy of its disk, which may have forgotten a vote, has no part
+//!   in the cluster and gets no lease.
 //!
 //! Observe every node at the same time, as often as is affordable: what happens in between is not
 //! seen. A node that is down may be given as its disk has it, with the number of its next start;

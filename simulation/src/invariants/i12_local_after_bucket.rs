@@ -1,9 +1,11 @@
 //! I12: a local block goes only when its samples are in the bucket.
 //!
 //! Whenever a node removes a block from its disk, every sample of it is in a whole block of the
-//! bucket, with its value or a greater one.
+//! bucket, with its value or a greater one. What was durable in a node's head stays there until it
+//! is in a block of the same disk.
 
-use super::{Contents, Violation, missing_from};
+use super::{Contents, Violation, holds, missing_from};
+use crate::traffic::SeriesKey;
 
 /// A block that a node removed.
 #[derive(Clone, Debug)]
@@ -29,10 +31,42 @@ pub fn check(removed: &RemovedBlock, bucket: &Contents) -> Result<(), Violation>
     Err(Violation::new("I12", text))
 }
 
+/// Checks that what a node had in its head is still in it, or in one of these places: its blocks,
+/// the bucket.
+pub fn check_head(
+    node: &str,
+    at_ms: i64,
+    (before, now): (&Contents, &Contents),
+    places: &[&Contents],
+) -> Result<(), Violation> {
+    let samples = before.iter().flat_map(|(key, s)| s.iter().map(move |(t, b)| (key, *t, *b)));
+    let is_gone = |(key, t, bits): &(&SeriesKey, i64, u64)| {
+        let has = |place: &Contents| holds(place, key, *t, *bits);
+        !has(now) && !places.iter().any(|place| has(place))
+    };
+    match samples.into_iter().find(is_gone) {
+        None => Ok(()),
+        Some((key, t, _)) => {
+            let text =
+                format!("by {at_ms} {node} has lost {key} at {t}, which is not in the bucket");
+            Err(Violation::new("I12", text))
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::fakes::{bits, contents, removed};
     use super::*;
+
+    #[test]
+    fn what_leaves_the_head_is_in_a_block() {
+        let before = contents(&[(5, bits(2)), (6, bits(3))]);
+        let (now, block) = (contents(&[(6, bits(3))]), contents(&[(5, bits(2))]));
+        check_head("n", 1, (&before, &now), &[&block]).unwrap();
+        check_head("n", 1, (&before, &before), &[]).unwrap();
+        assert!(check_head("n", 1, (&before, &now), &[&now]).is_err());
+    }
 
     #[test]
     fn every_sample_must_be_in_the_bucket() {

@@ -1,11 +1,26 @@
 //! I14: retention deletes by cluster time, only what is older than the limit, and not much later.
 //!
 //! A block that a node removed has no sample younger than the retention by cluster time, however
-//! the node's own clock jumps; a block that is older by more than a window, and in the bucket, is
-//! gone while the node is well.
+//! the node's own clock jumps, and what it takes for cluster time is no single node's clock; a
+//! block that it has had for long, that is older and in the bucket, is gone while the node is well.
 
 use super::Violation;
 use super::i12_local_after_bucket::RemovedBlock;
+
+/// How much cluster time may be off for want of precision, milliseconds.
+const TIME_SLACK_MS: i64 = 1_000;
+
+/// Checks what a node takes for cluster time: it is ahead of true time by so much, and may be by
+/// as much as `ahead_ms_max`.
+pub fn check_time(node: &str, ahead_ms: i64, ahead_ms_max: i64) -> Result<(), Violation> {
+    if ahead_ms <= ahead_ms_max + TIME_SLACK_MS {
+        return Ok(());
+    }
+    let text = format!(
+        "the cluster time of {node} is {ahead_ms} ms ahead, clocks allow {ahead_ms_max} ms"
+    );
+    Err(Violation::new("I14", text))
+}
 
 /// Checks a removal. Cluster time was at most `cluster_ms_max` then.
 pub fn check_removed(
@@ -36,6 +51,8 @@ pub struct KeptBlock {
     pub ulid: String,
     /// Behind its last sample.
     pub max_time_ms: i64,
+    /// Since when the node has it.
+    pub since_ms: i64,
 }
 
 /// Checks a block that is still there on a node that has been well for a while. Cluster time is at
@@ -46,7 +63,8 @@ pub fn check_kept(
     retention_ms: i64,
     late_ms_max: i64,
 ) -> Result<(), Violation> {
-    let due_ms = kept.max_time_ms.saturating_add(retention_ms).saturating_add(late_ms_max);
+    let old_ms = kept.max_time_ms.saturating_add(retention_ms);
+    let due_ms = old_ms.max(kept.since_ms).saturating_add(late_ms_max);
     if retention_ms <= 0 || cluster_ms_min <= due_ms {
         return Ok(());
     }
@@ -61,6 +79,14 @@ mod tests {
     use super::*;
 
     #[test]
+    fn cluster_time_is_not_that_of_one_clock() {
+        check_time("n", 1_000, 0).unwrap();
+        check_time("n", 5_000, 4_000).unwrap();
+        check_time("n", i64::MIN, 0).unwrap();
+        assert!(check_time("n", 5_001, 4_000).is_err());
+    }
+
+    #[test]
     fn nothing_young_goes() {
         let block = removed(&[], 100);
         check_removed(&block, 200, 100).unwrap();
@@ -71,9 +97,12 @@ mod tests {
     #[test]
     fn nothing_old_stays() {
         let (node, ulid) = ("n".to_owned(), "u".to_owned());
-        let block = KeptBlock { node, ulid, max_time_ms: 100 };
+        let block = KeptBlock { node, ulid, max_time_ms: 100, since_ms: 0 };
         check_kept(&block, 250, 100, 50).unwrap();
         assert!(check_kept(&block, 251, 100, 50).is_err());
         check_kept(&block, 1_000, 0, 50).unwrap();
+        let late = KeptBlock { since_ms: 900, ..block };
+        check_kept(&late, 950, 100, 50).unwrap();
+        assert!(check_kept(&late, 951, 100, 50).is_err());
     }
 }

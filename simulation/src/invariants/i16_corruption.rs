@@ -1,10 +1,7 @@
 //! I16: damage is noticed.
 //!
 //! Bytes that fail their checksum are never returned: that no answer shows what nobody sent is the
-//! ledger's to judge. Here: a damaged file that a node has read is reported by it in time, and
-//! nothing is reported that was not damaged.
-
-use std::collections::BTreeSet;
+//! ledger's to judge. Here: a damaged file that a node has read is reported by it in time.
 
 use super::Violation;
 
@@ -36,24 +33,6 @@ pub fn check_noticed(damages: &[Damage], now_ms: i64, notice_ms_max: i64) -> Res
     Ok(())
 }
 
-/// Checks that what a place reports as damaged is.
-pub fn check_reports(
-    damages: &[Damage],
-    place: &str,
-    reported: &BTreeSet<String>,
-) -> Result<(), Violation> {
-    let is_damaged = |file: &&String| {
-        damages.iter().any(|damage| damage.place == place && damage.file == **file)
-    };
-    match reported.iter().find(|file| !is_damaged(file)) {
-        Some(file) => {
-            let text = format!("{place} reports {file} as damaged, which is whole");
-            Err(Violation::new("I16", text))
-        }
-        None => Ok(()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -68,13 +47,5 @@ mod tests {
         check_noticed(&damage(Some(50), Some(55)), 100, 10).unwrap();
         check_noticed(&damage(Some(90), None), 100, 10).unwrap();
         assert!(check_noticed(&damage(Some(89), None), 100, 10).is_err());
-    }
-
-    #[test]
-    fn only_damage_is_reported() {
-        let damages = damage(None, None);
-        check_reports(&damages, "n1", &["index".to_owned()].into()).unwrap();
-        assert!(check_reports(&damages, "n2", &["index".to_owned()].into()).is_err());
-        assert!(check_reports(&damages, "n1", &["meta.json".to_owned()].into()).is_err());
     }
 }

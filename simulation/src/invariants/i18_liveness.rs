@@ -3,6 +3,9 @@
 //! Once all faults have ended, in at most so long: all nodes name one leader, no membership is
 //! joint, nothing waits to be uploaded that is due, and every node acknowledges a fresh write and
 //! gives a complete answer that has it.
+//!
+//! And while faults last: a well node with its lease refuses no write of a hashring of which one
+//! node at most is not well, as long as W others are. A fallback takes what that one cannot.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -38,6 +41,28 @@ pub fn check(
     Err(Violation::new("I18", format!("{since} ms after healing, at {now_ms}: {why}")))
 }
 
+/// A write that a node refused although it was well and had its lease all the time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// Which write, whom it was sent to, and when.
+    pub about: String,
+    /// Nodes of the hashring.
+    pub nodes: usize,
+    /// Those that were well all the time.
+    pub well: usize,
+    /// Copies that an ack needs (W).
+    pub copies_needed: usize,
+}
+
+/// Checks that there was a reason to refuse a write.
+pub fn check_refusal(refusal: &Refusal) -> Result<(), Violation> {
+    let Refusal { about, nodes, well, copies_needed } = refusal;
+    if *well < *copies_needed || nodes - well > 1 {
+        return Ok(());
+    }
+    Err(Violation::new("I18", format!("{about} was refused, although {well} of {nodes} were well")))
+}
+
 fn unfinished(nodes: &BTreeMap<String, NodeHealed>) -> Option<String> {
     let leaders: BTreeSet<_> = nodes.values().map(|node| node.leader).collect();
     if leaders.len() != 1 || leaders.contains(&None) {
@@ -62,6 +87,18 @@ mod tests {
     fn well() -> NodeHealed {
         let (has_acked, has_answered) = (true, true);
         NodeHealed { leader: Some(1), has_acked, has_answered, ..NodeHealed::default() }
+    }
+
+    #[test]
+    fn a_write_is_refused_only_when_more_than_one_node_is_unwell() {
+        let refusal = |nodes, well| {
+            check_refusal(&Refusal { about: "a push".to_owned(), nodes, well, copies_needed: 2 })
+        };
+        refusal(2, 1).unwrap();
+        refusal(5, 3).unwrap();
+        assert!(refusal(3, 2).is_err());
+        assert!(refusal(3, 3).is_err());
+        assert!(refusal(2, 2).is_err());
     }
 
     #[test]

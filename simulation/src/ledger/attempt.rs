@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::Ledger;
+use super::{Ledger, greater_bits};
 use crate::invariants::Violation;
 use crate::traffic::{Expect, Fate, Outcome, Push};
 
@@ -45,6 +45,10 @@ impl fmt::Display for Attempt {
     }
 }
 
+/// How old a sample may be to be in the head for sure, milliseconds: the least time that a window
+/// stays open past its end.
+const HEAD_MS: i64 = 4_000;
+
 impl Ledger {
     /// Whether the status is one that the push may be answered with.
     pub(super) fn check_status(&self, push: &Push, outcome: Outcome) -> Result<(), Violation> {
@@ -69,6 +73,27 @@ impl Ledger {
     }
 
     /// Whether a push without defects may lose samples: to cluster time, or to other values.
+    /// Checks that no sample of a push that was taken lost against another value that had been
+    /// acknowledged before and is in the head of its owners for sure. Only while the cluster was
+    /// never disturbed: else the push may have gone to other nodes.
+    pub fn check_conflicts(&self, push: &Push, now_ms: i64) -> Result<(), Violation> {
+        for sample in push.samples.iter().filter(|sample| sample.t > now_ms - HEAD_MS) {
+            let slot = self.series.get(&sample.series).and_then(|slots| slots.get(&sample.t));
+            let Some((slot, tried)) = slot.and_then(|slot| Some((slot, slot.get(sample.bits)?)))
+            else {
+                continue;
+            };
+            let floor = slot.acked_floor(tried.sent_ms);
+            if floor.is_some_and(|floor| greater_bits(floor, sample.bits) != sample.bits) {
+                let slot = self.describe_slot(&sample.series, sample.t, slot);
+                let attempt = self.describe_attempt(push.number);
+                let text = format!("{attempt}: taken without a word of a greater value: {slot}");
+                return Err(Violation::new("I3", text));
+            }
+        }
+        Ok(())
+    }
+
     fn may_reject(&self, push: &Push) -> bool {
         let is_open = push.samples.iter().any(|sample| sample.fate == Fate::Open);
         is_open || self.slots_of(push).any(|(_, _, slot)| slot.values() > 1)

@@ -9,11 +9,12 @@ use proto::NodeId;
 use tokio::time::sleep;
 
 use super::{SharedStage, Stage};
+use crate::host::Running;
 use crate::invariants::i05_completeness::{QueryConditions, RingDuring, check};
 use crate::world::clock::true_ms;
 
 /// How long a host has to be well until the others surely get on with it, milliseconds.
-const WELL_MS: i64 = 15_000;
+pub(super) const WELL_MS: i64 = 15_000;
 /// How long the bucket has to be well until nodes have surely listed it, milliseconds.
 const BUCKET_WELL_MS: i64 = 30_000;
 /// Until what happened to a lease was surely written down.
@@ -107,23 +108,25 @@ fn conditions(view: &View, ended_ms: i64, stage: &Stage) -> Option<QueryConditio
 }
 
 /// Nodes that could answer all the time.
-fn able(stage: &Stage, since_ms: i64) -> BTreeSet<NodeId> {
+pub(super) fn able(stage: &Stage, since_ms: i64) -> BTreeSet<NodeId> {
     let hosts = stage.hosts.iter().zip(&stage.health.hosts);
     let well = hosts.filter(|(_, health)| health.is_well_since(since_ms));
     well.filter_map(|(host, _)| Some(host.running()?.cluster.node_id())).collect()
 }
 
-/// Nodes that could not at any time: their host had no process, or another node.
+/// Nodes that could not at any time: none served on their host, or another one, or they miss
+/// frames of their journal, or are on an old copy of their disk.
 fn unable(stage: &Stage, since_ms: i64) -> BTreeSet<NodeId> {
     let mut possible = BTreeSet::new();
     for (host, health) in stage.hosts.iter().zip(&stage.health.hosts) {
+        let is_whole = |running: &Running| !running.has_damaged_frames() && !health.has_old_disk;
         let was_running = health.running_since.is_some_and(|(at_ms, _)| at_ms <= since_ms);
-        let was_down = health.down_since_ms.is_some_and(|at_ms| at_ms <= since_ms);
+        let was_idle = health.idle_since_ms.is_some_and(|at_ms| at_ms <= since_ms);
         match host.running() {
             Some(running) if was_running => {
-                possible.insert(running.cluster.node_id());
+                possible.extend(is_whole(&running).then(|| running.cluster.node_id()));
             }
-            None if was_down && !host.has_process() => {}
+            None if was_idle => {}
             _ => possible.extend(&health.nodes),
         }
     }

@@ -21,6 +21,9 @@ pub const HEAD: &str = "/data/head";
 /// Where nodes have their blocks.
 pub const BLOCKS: &str = "/data/blocks";
 
+/// All times.
+pub const ALWAYS: (i64, i64) = (i64::MIN, i64::MAX);
+
 /// A local block as it was when it was first seen.
 #[derive(Clone, Debug, Default)]
 pub struct HeldBlock {
@@ -28,15 +31,12 @@ pub struct HeldBlock {
     pub contents: Contents,
     /// Behind its last sample.
     pub max_time_ms: i64,
+    /// Whether it is of a part that was opened when its window had been cut.
+    pub is_late: bool,
 }
 
-/// Replays the head of a disk and reads its samples of some times. The disk is written to: hand a
-/// copy.
-pub fn replay(
-    files: &MemoryFiles,
-    config: &NodeConfig,
-    times: (i64, i64),
-) -> Result<Contents, StorageError> {
+/// Replays the head of a disk. The disk is written to: hand a copy.
+pub fn open_head(files: &MemoryFiles, config: &NodeConfig) -> Result<Head, StorageError> {
     let options = HeadOptions {
         partitions: config.head.partitions,
         window_ms: i64::try_from(config.tsdb.window.as_millis()).unwrap_or(i64::MAX),
@@ -49,7 +49,11 @@ pub fn replay(
             ..journal::Options::default()
         },
     };
-    let head = Head::open(Arc::new(files.clone()), Path::new(HEAD), options, Arc::default())?;
+    Head::open(Arc::new(files.clone()), Path::new(HEAD), options, Arc::default())
+}
+
+/// Samples of a head, of some times.
+pub fn contents_of(head: &Head, times: (i64, i64)) -> Result<Contents, StorageError> {
     let mut contents = Contents::new();
     add_all(&mut contents, &head.select(&of_times(times))?)?;
     Ok(contents)
@@ -63,8 +67,10 @@ pub fn read_block(
 ) -> Result<HeldBlock, StorageError> {
     let block = Block::open_dir(files, &Path::new(BLOCKS).join(ulid), options)?;
     let mut contents = Contents::new();
-    add_all(&mut contents, &block.select(&of_times((i64::MIN, i64::MAX)))?)?;
-    Ok(HeldBlock { contents, max_time_ms: block.meta().max_time })
+    add_all(&mut contents, &block.select(&of_times(ALWAYS))?)?;
+    let part = block.meta().extension().and_then(|section| section.get("part")?.as_u64());
+    let is_late = part.is_some_and(|number| number > 0);
+    Ok(HeldBlock { contents, max_time_ms: block.meta().max_time, is_late })
 }
 
 /// Brings contents together, those of some times only.

@@ -5,18 +5,15 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use http_body_util::Full;
-use hyper::Request;
 use node::config::NodeConfig;
 use proto::TenantName;
 
 use super::watching::Watch;
-use super::{Life, Result, Stage};
+use super::{Life, Result, Stage, clients};
 use crate::client;
 use crate::error::SimulationError;
 use crate::fleet::{Fleet, base_config};
-use crate::host::{GRPC_PORT, HTTP_PORT, Host};
+use crate::host::{GRPC_PORT, HTTP_PORT, Host, Machine};
 use crate::nemesis::{MakeHost, Nemesis};
 use crate::plan::{ACCEPT_AGE, ACCEPT_AHEAD, HARD_RING, Plan};
 use crate::random::Random;
@@ -26,8 +23,6 @@ use crate::world::store::Store;
 
 /// How long the founding may take, milliseconds.
 const FOUNDING_MS_MAX: i64 = 60_000;
-/// Journal segments of the simulated nodes, bytes: small, so that many are given up.
-const SEGMENT_BYTES: u64 = 128 << 10;
 /// Size of the parts of uploads: some files of blocks are larger.
 const PART_BYTES: u64 = 1 << 10;
 /// `--receive.decoded-bytes-max` of the simulated nodes.
@@ -43,7 +38,8 @@ pub(super) fn found(seed: u64, plan: Rc<Plan>, mut random: Random, trace: Shared
         move |index: usize, ring: usize| {
             let config = config_of(&plan, index, ring);
             let seed = hosts_seed ^ (index as u64).rotate_left(48);
-            Arc::new(Host::new(config, Arc::new(store.clone()), plan.cores, seed, trace.clone()))
+            let machine = Machine { cores: plan.cores, disk: plan.disk };
+            Arc::new(Host::new(config, Arc::new(store.clone()), machine, seed, trace.clone()))
         }
     };
     for (number, ring) in plan.rings.iter().enumerate() {
@@ -71,7 +67,7 @@ fn config_of(plan: &Plan, index: usize, ring: usize) -> NodeConfig {
     config.tsdb.late_part_interval = plan.late_part_interval;
     config.tsdb.retention = plan.retention;
     config.store.sync_interval = plan.sync_interval;
-    config.tsdb.wal_segment_bytes = SEGMENT_BYTES;
+    config.tsdb.wal_segment_bytes = plan.segment_bytes;
     config.store.part_bytes = PART_BYTES;
     config.head.partitions = plan.partitions;
     config.receive.accept_age = ACCEPT_AGE;
@@ -148,8 +144,7 @@ async fn route(
 ) -> turmoil::Result {
     for (tenant, ring) in routes {
         loop {
-            let path = format!("/api/v1/granary/tenants/{tenant}/route?hashring={ring}");
-            let request = Request::post(path).body(Full::new(Bytes::new()))?;
+            let request = clients::route_request(tenant.as_str(), &ring).ok_or("a valid route")?;
             let limit = Duration::from_secs(10);
             match client::send("node-0", HTTP_PORT, request, limit, &trace).await {
                 Ok(answer) if answer.status == 200 => break,

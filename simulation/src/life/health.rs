@@ -15,6 +15,12 @@ pub struct HostHealth {
     pub nodes: BTreeSet<NodeId>,
     /// Since when it has had no process.
     pub down_since_ms: Option<i64>,
+    /// Since when no node has served on it.
+    pub idle_since_ms: Option<i64>,
+    /// Its blocks whose chunks were damaged.
+    pub damaged_blocks: Vec<String>,
+    /// Whether it has an old copy of its disk.
+    pub has_old_disk: bool,
     /// Since when its node has served, and which start that is.
     pub running_since: Option<(i64, u64)>,
     /// Since when no fault has been on it.
@@ -45,11 +51,13 @@ impl Health {
             health.calm_since_ms = calm.then(|| health.calm_since_ms.unwrap_or(now_ms));
             let down = !host.has_process();
             health.down_since_ms = down.then(|| health.down_since_ms.unwrap_or(now_ms));
+            health.has_old_disk = nemesis.has_old_disk(index);
             health.note_running(host, now_ms);
-            let damages = nemesis.damaged().get(&index).map_or(0, Vec::len);
+            let damages = nemesis.damages_of(index);
             if damages > health.damages {
                 health.damages = damages;
                 health.damaged_ms = Some(now_ms);
+                health.damaged_blocks = nemesis.damaged_blocks(index).cloned().collect();
             }
         }
     }
@@ -59,8 +67,10 @@ impl HostHealth {
     fn note_running(&mut self, host: &Host, now_ms: i64) {
         let Some(running) = host.running() else {
             self.running_since = None;
+            self.idle_since_ms.get_or_insert(now_ms);
             return;
         };
+        self.idle_since_ms = None;
         self.nodes.insert(running.cluster.node_id());
         let before = self.running_since.filter(|(_, start)| *start == running.start);
         self.running_since = Some(before.unwrap_or((now_ms, running.start)));

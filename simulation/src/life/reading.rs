@@ -1,5 +1,6 @@
 //! Queries of everything, and their answers as the ledger takes them.
 
+use std::path::Path;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -7,10 +8,13 @@ use http_body_util::Full;
 use hyper::Request;
 use proto::{MatchOp, Matcher};
 
-use super::SharedStage;
 use super::completeness::{self, View};
+use super::durable::BLOCKS;
+use super::{SharedStage, Stage};
 use crate::client;
 use crate::host::HTTP_PORT;
+use crate::invariants::Violation;
+use crate::invariants::i16_corruption::{Damage, check_noticed};
 use crate::ledger::{Answer, Question, Reply};
 use crate::model::Shape;
 use crate::random::Random;
@@ -45,13 +49,44 @@ pub async fn ask(host: usize, stage: &SharedStage, random: &mut Random) {
 /// Asks for every sample; whether the answer calls itself complete, if there is one.
 async fn ask_everything(host: usize, stage: &SharedStage) -> Option<bool> {
     let question = everything(stage, host);
+    let start = stage.borrow().hosts[host].running()?.start;
     let answer = answer_of(host, stage, &question).await?;
     let mut stage = stage.borrow_mut();
+    let judged = damage_noticed(&question, host, start, &mut stage);
+    stage.judged(judged);
     let judged = stage.ledger.judge(&question, &answer);
     stage.checked("I2");
     stage.checked("I3");
     stage.judged(judged);
     Some(answer.is_complete)
+}
+
+/// Checks that a node which has just read everything knows which of its blocks are damaged (I16).
+fn damage_noticed(
+    question: &Question,
+    host: usize,
+    start: u64,
+    stage: &mut Stage,
+) -> Result<(), Violation> {
+    let host_health = &stage.health.hosts[host];
+    let Some(running) = stage.hosts[host].running().filter(|r| r.start == start) else {
+        return Ok(());
+    };
+    let known = running.blocks.damaged();
+    let there = stage.hosts[host].disk.durable_names(Path::new(BLOCKS));
+    let now_ms = true_ms();
+    let damages = host_health.damaged_blocks.iter().filter(|block| there.contains(*block));
+    let damage = |block: &String| Damage {
+        place: question.node.clone(),
+        file: block.clone(),
+        read_ms: Some(question.started_ms),
+        reported_ms: known.iter().any(|(ulid, _)| ulid.to_string() == *block).then_some(now_ms),
+    };
+    let damages: Vec<Damage> = damages.map(damage).collect();
+    if !damages.is_empty() {
+        stage.checked("I16");
+    }
+    check_noticed(&damages, now_ms, 0)
 }
 
 /// Asks something of PromQL and compares the answer with the model.

@@ -17,15 +17,23 @@ const ACKS_PERCENT: u64 = 10;
 const FAULT_FRESH_MS: i64 = 5_000;
 
 /// What lives should have now and then, and some do not.
-pub const SOMETIMES: [&str; 8] = [
+pub const SOMETIMES: [&str; 16] = [
     "answer of PromQL exact",
-    "block cut",
+    "conflict answered 400",
+    "late part cut",
     "leader changed",
     "local block removed",
+    "node joined",
+    "push sent again and taken",
     "query complete with a node down",
     "query flagged incomplete",
     "query had to be complete, but for its holders",
     "snapshot installed",
+    "start with a torn tail",
+    "start with damaged frames",
+    "went on after a full disk",
+    "window cut",
+    "write refused for want of a lease",
 ];
 
 /// A push that was acknowledged, wholly or but for what can never be accepted.
@@ -56,6 +64,8 @@ pub struct Stage {
     pub model_answers: u64,
     /// Acks whose copies were looked for on the disks.
     pub acks_looked_up: u64,
+    /// Hosts that the life began with.
+    pub founders: usize,
     /// Acks whose copies are to be looked for.
     pub acked: Vec<Acked>,
     /// How the hosts are.
@@ -75,6 +85,7 @@ pub struct Stage {
 impl Stage {
     /// A stage whose curtain is down.
     pub fn new(traffic: Traffic, hosts: Vec<Arc<Host>>, trace: SharedTrace) -> Stage {
+        let founders = hosts.len();
         Stage {
             traffic,
             ledger: Ledger::default(),
@@ -84,6 +95,7 @@ impl Stage {
             queries_lost: 0,
             model_answers: 0,
             acks_looked_up: 0,
+            founders,
             acked: Vec::new(),
             health: Health::default(),
             draws: Random::new(0x6163_6b73),
@@ -136,6 +148,10 @@ impl Stage {
         *self.statuses.entry(status).or_default() += 1;
         let judged = self.ledger.settled(push, outcome, now_ms);
         self.judged(judged);
+        if matches!(outcome, Outcome::Status(200..=299)) && self.faults == 0 {
+            let judged = self.ledger.check_conflicts(push, now_ms);
+            self.judged(judged);
+        }
         self.traffic.told(push, outcome);
         if matches!(outcome, Outcome::Status(200..=299 | 400)) {
             self.note_ack(push, now_ms);

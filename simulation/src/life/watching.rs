@@ -2,7 +2,10 @@
 
 mod acks;
 mod blocks;
+mod holdings;
+mod pressure;
 mod raft;
+mod starts;
 
 use crate::fleet::Fleet;
 use crate::invariants::Violation;
@@ -17,6 +20,9 @@ pub struct Watch {
     acks: acks::AckWatch,
     blocks: blocks::BlockWatch,
     shelf: blocks::Shelf,
+    starts: starts::StartWatch,
+    pressure: pressure::PressureWatch,
+    holdings: holdings::HoldingsWatch,
 }
 
 impl Watch {
@@ -31,9 +37,12 @@ impl Watch {
         let now_ms = fleet.now_ms();
         stage.health.note(&fleet.hosts, nemesis, now_ms);
         stage.note_faults(nemesis.fired().values().sum(), now_ms);
+        self.starts.look(fleet, nemesis, stage, &mut self.shelf)?;
+        self.pressure.look(fleet, nemesis, stage)?;
         self.raft.look(fleet, nemesis, stage)?;
         self.acks.look(fleet, stage, &mut self.shelf, store)?;
-        self.blocks.look(fleet, stage, &mut self.shelf, store)
+        self.blocks.look(fleet, stage, &mut self.shelf, store)?;
+        self.holdings.look(fleet, nemesis, store, stage, &mut self.shelf)
     }
 
     /// Looks at everything once more, at the end of a life.

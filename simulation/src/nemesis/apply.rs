@@ -1,6 +1,6 @@
 //! Carries the faults of a plan out, ends them, and starts again what ended.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -17,10 +17,13 @@ use crate::life::CLIENTS;
 use crate::plan::Plan;
 use crate::random::Random;
 use crate::trace::SharedTrace;
+use crate::world::disk::Damaged;
 use crate::world::store::Store;
 
 /// How long a supervisor waits before it starts a process again that ended, milliseconds.
 const RESTART_MS: i64 = 1_000;
+/// Which part of a path is a block's ULID: after the root, `data` and `blocks`.
+const BLOCK_COMPONENT: usize = 3;
 /// How long a host that crashed at a barrier stays down at most, milliseconds.
 const BARRIER_DOWN_MS_MAX: i64 = 6_000;
 /// Between two restarts of a rolling restart, milliseconds.
@@ -53,10 +56,14 @@ pub struct Nemesis {
     active: Vec<Active>,
     /// Hosts without a process, and when each gets one again.
     down: BTreeMap<usize, i64>,
-    /// Crashes that are still to come: when, whom, how long it stays down.
-    crashes: VecDeque<(i64, usize, i64)>,
-    /// Hosts whose durable data was damaged, in words.
-    damaged: BTreeMap<usize, Vec<String>>,
+    /// Crashes that are still to come: when, whom, how, how long it stays down.
+    crashes: VecDeque<(i64, usize, CrashKind, i64)>,
+    /// How often durable data of each host was taken away or damaged.
+    damaged: BTreeMap<usize, usize>,
+    /// Blocks of each host whose chunks were damaged.
+    blocks: BTreeMap<usize, BTreeSet<String>>,
+    /// Hosts whose disk is another one than they began with, and whether it is an old one.
+    replaced: BTreeMap<usize, bool>,
     /// How often in a row each host's node refused to start.
     refusals: BTreeMap<usize, u32>,
     fired: BTreeMap<&'static str, u64>,
@@ -85,6 +92,8 @@ impl Nemesis {
             down: BTreeMap::new(),
             crashes: VecDeque::new(),
             damaged: BTreeMap::new(),
+            blocks: BTreeMap::new(),
+            replaced: BTreeMap::new(),
             refusals: BTreeMap::new(),
             fired: BTreeMap::new(),
             links: Links::default(),
@@ -103,9 +112,31 @@ impl Nemesis {
         &self.fired
     }
 
-    /// Hosts whose durable data was taken away or damaged.
-    pub fn damaged(&self) -> &BTreeMap<usize, Vec<String>> {
-        &self.damaged
+    /// How often durable data of a host was taken away or damaged.
+    pub fn damages_of(&self, host: usize) -> usize {
+        self.damaged.get(&host).copied().unwrap_or(0)
+    }
+
+    /// Blocks of a host whose chunks were damaged.
+    pub fn damaged_blocks(&self, host: usize) -> impl Iterator<Item = &String> {
+        self.blocks.get(&host).into_iter().flatten()
+    }
+
+    /// Whether a host has another disk than it began with.
+    pub fn is_replaced(&self, host: usize) -> bool {
+        self.replaced.contains_key(&host)
+    }
+
+    /// Whether a host has an old copy of its disk.
+    pub fn has_old_disk(&self, host: usize) -> bool {
+        self.replaced.get(&host).copied().unwrap_or(false)
+    }
+
+    /// Whether a host's disk is full now.
+    pub fn is_full(&self, host: usize) -> bool {
+        let is_full =
+            |fault: &Fault| matches!(fault, Fault::FullDisk { host: of, .. } if *of == host);
+        self.active.iter().any(|active| is_full(&active.fault))
     }
 
     /// Whether no fault is on and every host has a process.
@@ -120,12 +151,12 @@ impl Nemesis {
 
     /// How many times durable data of a ring was taken away or damaged.
     pub fn damages_of_ring(&self, hosts: &[usize]) -> usize {
-        hosts.iter().filter_map(|host| self.damaged.get(host)).map(Vec::len).sum()
+        hosts.iter().map(|host| self.damages_of(*host)).sum()
     }
 
     /// What is touched by what is on now.
     pub fn reach(&self) -> Reach {
-        let hosts = self.down.keys().chain(self.crashes.iter().map(|(_, host, _)| host));
+        let hosts = self.down.keys().chain(self.crashes.iter().map(|(_, host, _, _)| host));
         let mut reach = Reach { hosts: hosts.copied().collect(), bucket: false };
         // Hosts that joined later have the next numbers.
         let hosts = self.plan.hosts.len() + self.plan.faults.len();
@@ -156,9 +187,9 @@ impl Nemesis {
                 changed = true;
             }
         }
-        while self.crashes.front().is_some_and(|(at_ms, _, _)| *at_ms <= now_ms) {
-            if let Some((_, host, down_ms)) = self.crashes.pop_front() {
-                self.crash(host, CrashKind::ProcessKill, now_ms + down_ms, fleet);
+        while self.crashes.front().is_some_and(|(at_ms, ..)| *at_ms <= now_ms) {
+            if let Some((_, host, kind, down_ms)) = self.crashes.pop_front() {
+                self.crash(host, kind, now_ms + down_ms, fleet);
             }
         }
         if changed {
@@ -171,9 +202,12 @@ impl Nemesis {
         for index in 0..fleet.hosts.len() {
             let host = fleet.hosts[index].clone();
             if host.disk.is_down() {
-                let kind = self.random.pick([CrashKind::PowerCut, CrashKind::TornPowerCut]);
+                let kind = self.random.pick(CrashKind::ALL);
                 let down_ms = self.random.between(200, BARRIER_DOWN_MS_MAX);
                 self.crash(index, kind, self.now_ms + down_ms, fleet);
+                if kind == CrashKind::ProcessKill && self.random.percent(50) {
+                    self.cut_power_after(index, down_ms);
+                }
             } else if host.has_ended() && !self.down.contains_key(&index) {
                 self.operate(index, fleet);
                 self.crash(index, CrashKind::ProcessKill, self.now_ms + RESTART_MS, fleet);
@@ -236,6 +270,7 @@ impl Nemesis {
         let host = &fleet.hosts[index];
         host.disk.replace(&MemoryFiles::default());
         host.key_value.wipe();
+        self.replaced.insert(index, false);
         self.note_damage(index, "the disk was replaced by an empty one".to_owned(), fleet);
     }
 
@@ -305,8 +340,12 @@ impl Nemesis {
             | Fault::CrashAt { host, .. } => fleet.hosts[*host].disk.heal(),
             Fault::Damage { host, area } => {
                 let damaged = fleet.hosts[*host].disk.damage(*area, &mut self.random);
-                if let Some(damaged) = damaged {
-                    self.note_damage(*host, damaged, fleet);
+                if let Some(Damaged { path, is_checked, words }) = damaged {
+                    self.note_damage(*host, words, fleet);
+                    let block = path.iter().nth(BLOCK_COMPONENT).and_then(|name| name.to_str());
+                    if let Some(block) = block.filter(|_| is_checked) {
+                        self.blocks.entry(*host).or_default().insert(block.to_owned());
+                    }
                 }
             }
             Fault::LoseDisk { host } => {
@@ -323,7 +362,7 @@ impl Nemesis {
 
     fn note_damage(&mut self, host: usize, what: String, fleet: &Fleet) {
         self.trace.event(format!("{}: {what}", fleet.hosts[host].name));
-        self.damaged.entry(host).or_default().push(what);
+        *self.damaged.entry(host).or_default() += 1;
     }
 
     fn attach_old(&mut self, host: usize, image: Option<MemoryFiles>, fleet: &mut Fleet) {
@@ -336,14 +375,23 @@ impl Nemesis {
         self.crash(host, CrashKind::PowerCut, self.now_ms + RESTART_MS, fleet);
         fleet.hosts[host].disk.replace(&image);
         fleet.hosts[host].key_value.wipe();
+        self.replaced.insert(host, true);
         self.note_damage(host, "an old disk is attached".to_owned(), fleet);
         *self.fired.entry("old disk").or_default() += 1;
+    }
+
+    /// The power fails shortly after a process was started again that had been killed.
+    fn cut_power_after(&mut self, host: usize, down_ms: i64) {
+        let at_ms = self.now_ms + down_ms + self.random.between(500, 3_000);
+        self.crashes.push_back((at_ms, host, CrashKind::PowerCut, 300));
+        self.crashes.make_contiguous().sort_unstable();
     }
 
     fn crash_again(&mut self, host: usize, times: u32) {
         let mut at_ms = self.now_ms;
         for _ in 0..times {
-            self.crashes.push_back((at_ms, host, 300));
+            let kind = self.random.pick(CrashKind::ALL);
+            self.crashes.push_back((at_ms, host, kind, 300));
             at_ms += self.random.between(500, 3_000);
         }
         self.crashes.make_contiguous().sort_unstable();

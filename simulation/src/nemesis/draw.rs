@@ -17,7 +17,7 @@ const KINDS: [(u64, Kind); 12] = [
     (2, Kind::Restart),
     (3, Kind::Clock),
     (5, Kind::Disk),
-    (3, Kind::Destruction),
+    (5, Kind::Destruction),
     (5, Kind::Bucket),
     (1, Kind::Join),
 ];
@@ -123,7 +123,7 @@ impl Drawing<'_> {
     }
 
     fn crash_kind(&mut self) -> CrashKind {
-        self.random.pick([CrashKind::PowerCut, CrashKind::TornPowerCut, CrashKind::ProcessKill])
+        self.random.pick(CrashKind::ALL)
     }
 
     fn partition(&mut self) -> Fault {
@@ -169,9 +169,9 @@ impl Drawing<'_> {
 
     fn disk(&mut self) -> Fault {
         let host = self.host();
-        match self.random.below(6) {
+        match self.random.below(7) {
             0 => Fault::SlowDisk { host, ms: self.random.pick([20, 300, 2_000]) },
-            1 => Fault::FailingSync { host },
+            1 | 6 => Fault::FailingSync { host },
             2 => Fault::FullDisk { host, free_bytes: self.random.pick([0, 3_000, 100_000]) },
             _ => {
                 let what = [DiskFault::Reads, DiskFault::Writes, DiskFault::Metadata];
@@ -190,8 +190,14 @@ impl Drawing<'_> {
             0 => Fault::LoseDisk { host },
             1 => Fault::OldDisk { host },
             _ => {
-                let areas = [Area::Journal, Area::Chunks, Area::Index, Area::Meta, Area::RaftLog];
-                Fault::Damage { host, area: self.random.pick(areas) }
+                let area = self.random.weighted([
+                    (3, Area::Journal),
+                    (2, Area::Chunks),
+                    (1, Area::Index),
+                    (1, Area::Meta),
+                    (1, Area::RaftLog),
+                ]);
+                Fault::Damage { host, area }
             }
         }
     }

@@ -11,7 +11,7 @@ use actix_service::{IntoServiceFactory, Service, ServiceFactory, map_config};
 use actix_web::dev::AppConfig;
 use futures::future::LocalBoxFuture;
 use node::NodeError;
-use node::http::serving::{HttpApp, HttpListener, HttpServing};
+use node::http::serving::{HEAD_TIMEOUT, HttpApp, HttpListener, HttpServing};
 use tokio::task::JoinHandle;
 use turmoil::net::TcpListener;
 
@@ -52,6 +52,7 @@ async fn accept(app: HttpApp, listener: Arc<TcpListener>, trace: SharedTrace) {
     let factory = map_config(app.build().into_factory(), |_| AppConfig::default());
     let service = HttpService::<Traced, _, _>::build()
         .keep_alive(KeepAlive::Timeout(KEEP_ALIVE))
+        .client_request_timeout(HEAD_TIMEOUT)
         .finish(factory);
     let Ok(handler) = service.new_service(()).await else {
         tracing::error!("the HTTP service did not start");

@@ -3,7 +3,7 @@
 //! Each host has a handle of its own, so that it can be cut off alone; faults of the bucket itself
 //! are for all. What a request costs in time is simulated time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,6 +18,7 @@ use object_store::{
     PutResult, Result,
 };
 use parking_lot::Mutex;
+use storage::block::META_FILE;
 
 use crate::nemesis::BucketFault;
 use crate::random::Random;
@@ -40,6 +41,8 @@ struct State {
     counts: BTreeMap<&'static str, u64>,
     /// Objects that were made or removed lately: at what true time, and whether they were made.
     recent: BTreeMap<Path, (i64, bool)>,
+    /// ULIDs of blocks whose meta was written since somebody looked.
+    metas: BTreeSet<String>,
 }
 
 /// See the module. Clones are the same bucket.
@@ -58,6 +61,7 @@ impl Store {
             faults: BTreeMap::new(),
             counts: BTreeMap::new(),
             recent: BTreeMap::new(),
+            metas: BTreeSet::new(),
         };
         let memory = Arc::new(InMemory::new());
         Store { memory, state: Arc::new(Mutex::new(state)), trace }
@@ -81,6 +85,11 @@ impl Store {
     /// What is really in the bucket, for checks.
     pub fn truth(&self) -> Arc<InMemory> {
         self.memory.clone()
+    }
+
+    /// Blocks whose `meta.json` was written since this was asked last.
+    pub fn take_new_blocks(&self) -> BTreeSet<String> {
+        std::mem::take(&mut self.state.lock().metas)
     }
 
     /// Whether a fault strikes the request at hand.
@@ -184,6 +193,9 @@ impl ObjectStore for Store {
         let is_lost = self.before("put", path).await?;
         let is_new = self.memory.head(path).await.is_err();
         let done = self.memory.put_opts(path, payload, options).await;
+        if let Some((ulid, META_FILE)) = path.as_ref().split_once('/') {
+            self.state.lock().metas.insert(ulid.to_owned());
+        }
         if is_new {
             self.note(path, true);
         }

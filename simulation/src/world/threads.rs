@@ -10,21 +10,27 @@ use node::env::{Blocking, Threads};
 use parking_lot::Mutex;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-/// How long each turn of a host's disk work is held up; zero when its disk is fast. Clones share
-/// it.
-#[derive(Clone, Debug, Default)]
+/// How long each turn of a host's disk work is held up. Clones share it.
+#[derive(Clone, Debug)]
 pub struct Slowness {
+    /// At least so long: what the disk is like without faults.
+    base: Duration,
     delay: Arc<Mutex<Duration>>,
 }
 
 impl Slowness {
+    /// A disk without faults, of which every turn takes so long.
+    pub fn new(base: Duration) -> Slowness {
+        Slowness { base, delay: Arc::default() }
+    }
+
     /// Holds every later turn up for so long.
     pub fn set(&self, delay: Duration) {
         *self.delay.lock() = delay;
     }
 
     fn get(&self) -> Duration {
-        *self.delay.lock()
+        self.base.max(*self.delay.lock())
     }
 }
 

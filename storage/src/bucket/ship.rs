@@ -170,7 +170,6 @@ async fn verify_size(
     length: u64,
 ) -> Result<(), StorageError> {
     match size_of(store, path).await? {
-        _ if journal::planted!("G14") => Ok(()),
         Some(size) if size == length => Ok(()),
         found => {
             let reason = format!("the bucket has {found:?} bytes of it, {length} were sent");

@@ -11,6 +11,7 @@ use tokio::time::{Instant, timeout_at};
 use super::QueryApi;
 use super::params::{Params, invalid};
 use super::reply::{ApiError, json_body, respond, success};
+use super::shown::{Shown, Spent};
 use crate::read::{Fanout, NodeQueryable, run_on};
 
 /// Most points of a series in the answer to a range query.
@@ -40,24 +41,31 @@ fn instant_times(api: &QueryApi, params: &Params) -> Result<QueryTimes, ApiError
 }
 
 fn range_times(_: &QueryApi, params: &Params) -> Result<QueryTimes, ApiError> {
-    let time = |name| params.time(name)?.ok_or_else(|| invalid(name, "it is missing"));
-    let (start_ms, end_ms) = (time("start")?, time("end")?);
-    let step_ms = params.duration("step")?.ok_or_else(|| invalid("step", "it is missing"))?;
+    let (start_ms, end_ms) = (params.required_time("start")?, params.required_time("end")?);
     if end_ms < start_ms {
         return Err(invalid("end", "end timestamp must not be before start time"));
     }
+    let step_ms = params.required_duration("step")?;
     if step_ms <= 0 {
         let why = "zero or negative query resolution step widths are not accepted. Try a positive \
                    integer";
         return Err(invalid("step", why));
     }
     if end_ms.abs_diff(start_ms) / step_ms.unsigned_abs() > POINTS_MAX {
-        return Err(ApiError::bad_data(format!(
-            "exceeded maximum resolution of {POINTS_MAX} points per timeseries. Try decreasing the \
-             query resolution (?step=XX)"
-        )));
+        return Err(ApiError::bad_data(
+            "exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query \
+             resolution (?step=XX)",
+        ));
     }
     Ok(QueryTimes::Range { start_ms, end_ms, step_ms })
+}
+
+/// A query that cannot be prepared is a wrong parameter.
+fn about_query(error: QueryError) -> ApiError {
+    match error {
+        QueryError::Parse(_) | QueryError::BadData(_) => invalid("query", &error.to_string()),
+        _ => ApiError::from(error),
+    }
 }
 
 /// Raises the flag when the request goes away.
@@ -79,26 +87,30 @@ impl QueryApi {
         times_of: TimesOf,
     ) -> Result<HttpResponse, ApiError> {
         let params = Params::of(request, body)?;
+        let shown = Shown::of(&params)?;
         let fanout = self.fanout(request, &params)?;
-        let text = params.required("query")?;
         let times = times_of(self, &params)?;
-        let plan = Engine::new(self.options(&params)?).prepare(text, times)?;
-        let deadline = fanout.deadline;
+        let began = Instant::now();
+        let plan = Engine::new(self.options(&params)?).prepare(params.query(), times);
+        let plan = plan.map_err(about_query)?;
+        let (deadline, parsing) = (fanout.deadline, began.elapsed());
         let permit = self.admit(deadline).await?;
-        let answer = timeout_at(deadline, self.run(plan, fanout, permit)).await;
+        let spent = Spent { parsing, queue: began.elapsed() - parsing };
+        let answer = timeout_at(deadline, self.run(plan, fanout, permit, (shown, spent))).await;
         let late = |_| ApiError::timeout("query timed out in expression evaluation");
         answer.map_err(late)?.map(json_body)
     }
 
     fn options(&self, params: &Params) -> Result<EngineOptions, ApiError> {
         let default_ms = i64::try_from(self.parts.lookback.as_millis()).unwrap_or(i64::MAX);
-        let lookback_ms = params.duration("lookback_delta")?.unwrap_or(default_ms);
-        if lookback_ms <= 0 {
-            return Err(invalid("lookback_delta", "it must be positive"));
-        }
-        let samples_max = self.parts.samples_max;
-        let workers = self.parts.workers;
-        Ok(EngineOptions { lookback_ms, samples_max, workers, ..EngineOptions::default() })
+        let asked = params.parsed_duration("lookback_delta");
+        let asked = asked.map_err(|why| {
+            ApiError::bad_data(format!("error parsing lookback delta duration: {why}"))
+        })?;
+        let lookback_ms = asked.filter(|ms| *ms > 0).unwrap_or(default_ms);
+        let (samples_max, count_samples) = (self.parts.samples_max, params.get("stats").is_some());
+        let (workers, default) = (self.parts.workers, EngineOptions::default());
+        Ok(EngineOptions { lookback_ms, samples_max, count_samples, workers, ..default })
     }
 
     /// A place among the queries that run, as soon as there is one.
@@ -121,13 +133,18 @@ impl QueryApi {
         plan: Plan,
         fanout: Fanout,
         permit: OwnedSemaphorePermit,
+        (shown, spent): (Shown, Spent),
     ) -> Result<Vec<u8>, ApiError> {
         let cancel = CancelOnDrop(Arc::default());
         let flag = cancel.0.clone();
+        let began = Instant::now();
         let selected = query::select(&plan, &NodeQueryable::new(fanout)).await?;
+        let selecting = began.elapsed();
         let work = move || {
             let _permit = permit;
-            let result = query::evaluate(&plan, selected, &flag)?;
+            let began = Instant::now();
+            let mut result = query::evaluate(&plan, selected, &flag)?;
+            shown.apply(&mut result, &spent, selecting, began.elapsed());
             let write = |body: &mut Vec<u8>| {
                 query::json::append_data(&result, body);
                 Ok(())

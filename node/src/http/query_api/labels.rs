@@ -8,10 +8,8 @@ use serde_json::json;
 
 use super::QueryApi;
 use super::params::Params;
-use super::reply::{ApiError, found, respond};
+use super::reply::{ApiError, TRUNCATED, found, respond};
 use crate::read::names::Found;
-
-const TRUNCATED: &str = "results truncated due to limit";
 
 /// `series`.
 pub async fn series(
@@ -53,8 +51,9 @@ impl QueryApi {
             return Err(ApiError::bad_data("no match[] parameter provided"));
         }
         let fanout = self.fanout(request, &params)?;
-        let mut sets = fanout.label_sets(&selectors, times(&params)?).await?;
-        cut(&mut sets.items, &mut sets.warnings, params.limit("limit")?);
+        let Some(times) = times(&params)? else { return nothing() };
+        let mut sets = fanout.label_sets(&selectors, times).await?;
+        cut(&mut sets.items, &mut sets.warnings, params.limit()?);
         let object = |set: &Labels| -> BTreeMap<String, String> {
             set.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
         };
@@ -69,8 +68,9 @@ impl QueryApi {
     ) -> Result<HttpResponse, ApiError> {
         let params = Params::of(request, body)?;
         let fanout = self.fanout(request, &params)?;
-        let names = fanout.label_names(&params.selectors()?, times(&params)?).await?;
-        strings(names, params.limit("limit")?)
+        let Some(times) = times(&params)? else { return nothing() };
+        let names = fanout.label_names(&params.selectors()?, times).await?;
+        strings(names, params.limit()?)
     }
 
     async fn label_values(
@@ -81,16 +81,21 @@ impl QueryApi {
         let params = Params::of(request, &[])?;
         let name = unescape(name);
         let fanout = self.fanout(request, &params)?;
-        let values = fanout.label_values(&name, &params.selectors()?, times(&params)?).await?;
-        strings(values, params.limit("limit")?)
+        let Some(times) = times(&params)? else { return nothing() };
+        let values = fanout.label_values(&name, &params.selectors()?, times).await?;
+        strings(values, params.limit()?)
     }
 
     async fn metadata(&self, request: &HttpRequest) -> Result<HttpResponse, ApiError> {
         let params = Params::of(request, &[])?;
         let fanout = self.fanout(request, &params)?;
         let families = fanout.metadata(&[], params.get("metric")).await?;
-        let limit = params.limit("limit")?.unwrap_or(usize::MAX);
-        let per_family = params.limit("limit_per_metric")?.unwrap_or(usize::MAX);
+        // Prometheus: no limit is a negative one for families, for their entries none above 0.
+        let limit = params.number("limit")?.and_then(|limit| usize::try_from(limit).ok());
+        let limit = limit.unwrap_or(usize::MAX);
+        let per_family = params.number("limit_per_metric")?.filter(|limit| *limit > 0);
+        let per_family = per_family.and_then(|limit| usize::try_from(limit).ok());
+        let per_family = per_family.unwrap_or(usize::MAX);
         let entry = |entry: &proto::MetadataEntry| {
             let kind = entry.metric_type.as_str();
             json!({"type": kind, "help": entry.help, "unit": entry.unit})
@@ -105,14 +110,16 @@ impl QueryApi {
     }
 }
 
-/// The time of a request for labels; all time without one.
-fn times(params: &Params) -> Result<(i64, i64), ApiError> {
+/// The time of a request for labels; all time without one. `None` if it ends before it begins:
+/// then there is nothing, which is no error.
+fn times(params: &Params) -> Result<Option<(i64, i64)>, ApiError> {
     let start_ms = params.time("start")?.unwrap_or(i64::MIN);
     let end_ms = params.time("end")?.unwrap_or(i64::MAX);
-    if end_ms < start_ms {
-        return Err(super::params::invalid("end", "it must not be before start"));
-    }
-    Ok((start_ms, end_ms))
+    Ok((start_ms <= end_ms).then_some((start_ms, end_ms)))
+}
+
+fn nothing() -> Result<HttpResponse, ApiError> {
+    found(&[(); 0], BTreeSet::new())
 }
 
 fn strings(

@@ -2,7 +2,7 @@
 
 use actix_web::http::{Method, header};
 use actix_web::{HttpRequest, web};
-use query::syntax::{ExprKind, parse, parse_duration_ms};
+use query::syntax::{ExprKind, Selector, parse, parse_duration_ms};
 
 use super::reply::ApiError;
 use crate::read::names::Selectors;
@@ -39,22 +39,36 @@ impl Params {
         self.0.iter().filter(move |(n, _)| n == name).map(|(_, value)| value.as_str())
     }
 
-    /// A parameter that must be there.
-    pub fn required(&self, name: &str) -> Result<&str, ApiError> {
-        self.get(name).ok_or_else(|| invalid(name, "it is missing"))
+    /// The query; an empty one is left to the parser.
+    pub fn query(&self) -> &str {
+        self.get("query").unwrap_or("")
     }
 
-    /// A time as milliseconds since 1970.
+    /// A time as milliseconds since 1970, if there is one.
     pub fn time(&self, name: &str) -> Result<Option<i64>, ApiError> {
         let parsed = self.get(name).map(times::parse_time_ms).transpose();
-        parsed.map_err(|why| invalid(name, &why))
+        let told = |why: String| format!("invalid time value for '{name}': {why}");
+        parsed.map_err(|why| invalid(name, &told(why)))
+    }
+
+    /// A time that must be there.
+    pub fn required_time(&self, name: &str) -> Result<i64, ApiError> {
+        times::parse_time_ms(self.get(name).unwrap_or("")).map_err(|why| invalid(name, &why))
     }
 
     /// A duration in milliseconds: `5m` or seconds.
     pub fn duration(&self, name: &str) -> Result<Option<i64>, ApiError> {
-        let parse =
-            |text: &str| times::seconds_to_ms(text).map_or_else(|| parse_duration_ms(text), Ok);
-        self.get(name).map(parse).transpose().map_err(|why| invalid(name, &why))
+        self.parsed_duration(name).map_err(|why| invalid(name, &why))
+    }
+
+    /// The same, or why it is none.
+    pub fn parsed_duration(&self, name: &str) -> Result<Option<i64>, String> {
+        self.get(name).map(duration_ms).transpose()
+    }
+
+    /// A duration that must be there.
+    pub fn required_duration(&self, name: &str) -> Result<i64, ApiError> {
+        duration_ms(self.get(name).unwrap_or("")).map_err(|why| invalid(name, &why))
     }
 
     /// A truth value.
@@ -67,11 +81,21 @@ impl Params {
         }
     }
 
-    /// A number; 0 stands for no limit.
-    pub fn limit(&self, name: &str) -> Result<Option<usize>, ApiError> {
-        let parsed = self.get(name).map(str::parse::<usize>).transpose();
-        let limit = parsed.map_err(|_| invalid(name, "it must be a number of at least 0"))?;
-        Ok(limit.filter(|limit| *limit > 0))
+    /// Most entries of an answer; 0 stands for no limit.
+    pub fn limit(&self) -> Result<Option<usize>, ApiError> {
+        let Some(text) = self.get("limit") else { return Ok(None) };
+        let number: i64 = text.parse().map_err(|_| {
+            invalid("limit", &format!("strconv.Atoi: parsing {text:?}: invalid syntax"))
+        })?;
+        let limit = usize::try_from(number);
+        let limit = limit.map_err(|_| invalid("limit", "limit must be non-negative"))?;
+        Ok(Some(limit).filter(|limit| *limit > 0))
+    }
+
+    /// A number that metadata is limited by.
+    pub fn number(&self, name: &str) -> Result<Option<i64>, ApiError> {
+        let parsed = self.get(name).map(str::parse).transpose();
+        parsed.map_err(|_| ApiError::bad_data(format!("{name} must be a number")))
     }
 
     /// All `match[]`.
@@ -88,9 +112,18 @@ impl Params {
 fn selector(text: &str) -> Result<Vec<proto::Matcher>, ApiError> {
     let expr = parse(text).map_err(|error| invalid("match[]", &error.to_string()))?;
     match expr.kind {
-        ExprKind::Selector(selector) => Ok(selector.matchers),
+        ExprKind::Selector(Selector { matchers, shift, extension: None, .. })
+            if shift.offset_ms == 0 && shift.offset.is_none() && shift.at.is_none() =>
+        {
+            Ok(matchers)
+        }
         _ => Err(invalid("match[]", &format!("{text:?} is not a selector of series"))),
     }
+}
+
+fn duration_ms(text: &str) -> Result<i64, String> {
+    let ms = times::seconds_to_ms(text).or_else(|| parse_duration_ms(text).ok());
+    ms.ok_or_else(|| format!("cannot parse {text:?} to a valid duration"))
 }
 
 fn is_form(request: &HttpRequest) -> bool {

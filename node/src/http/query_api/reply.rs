@@ -11,6 +11,9 @@ use serde_json::json;
 
 use crate::read::ReadError;
 
+/// The warning of an answer that was cut to its limit.
+pub const TRUNCATED: &str = "results truncated due to limit";
+
 /// Why a request has no answer, in Prometheus' terms.
 #[derive(Debug)]
 pub struct ApiError {

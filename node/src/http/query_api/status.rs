@@ -22,9 +22,29 @@ pub async fn no_alerts() -> HttpResponse {
     data(&json!({"alerts": []}))
 }
 
-/// Exemplars are not stored yet.
-pub async fn no_exemplars() -> HttpResponse {
+/// Nothing is scraped.
+pub async fn no_targets() -> HttpResponse {
+    data(&json!({"activeTargets": [], "droppedTargets": [], "droppedTargetCounts": {}}))
+}
+
+/// Metadata of targets, of which there are none.
+pub async fn no_target_metadata() -> HttpResponse {
     data(&json!([]))
+}
+
+/// Nothing is scraped.
+pub async fn no_scrape_pools() -> HttpResponse {
+    data(&json!({"scrapePools": []}))
+}
+
+/// There are no alerts to be sent.
+pub async fn no_alertmanagers() -> HttpResponse {
+    data(&json!({"activeAlertmanagers": [], "droppedAlertmanagers": []}))
+}
+
+/// The journal is replayed: before that nothing else is served.
+pub async fn replayed() -> HttpResponse {
+    data(&json!({"min": 0, "max": 0, "current": 0, "state": "done"}))
 }
 
 /// Version and origin. No `features`: Grafana would take granary for another product.

@@ -237,8 +237,10 @@ async fn wrong_parameters_are_bad_data_and_unknown_paths_not_found() {
             "{uri}"
         );
     }
-    let (status, body) = get(three(&[1, 2, 3]), "/api/v1/nothing").await;
-    assert_eq!((status, body), (StatusCode::NOT_FOUND, json!("404 page not found\n")));
+    for uri in ["/api/v1/nothing", "/config/v1/rules"] {
+        let (status, body) = get(three(&[1, 2, 3]), uri).await;
+        assert_eq!((status, body), (StatusCode::NOT_FOUND, json!("404 page not found\n")));
+    }
 }
 
 #[actix_web::test]
@@ -286,3 +288,5 @@ async fn what_grafana_asks_is_answered() {
     let (_, body) = get(three(&[1, 2]), "/api/v1/stores").await;
     assert_eq!(body["data"]["receive"].as_array().unwrap().len(), 3);
 }
+
+mod wording;

@@ -9,7 +9,7 @@ use crate::invariants::i01_acked_durable::{self, Durable};
 use crate::invariants::i04_tenants_apart::{Placement, check_disk};
 use crate::invariants::{Contents, Violation};
 use crate::life::Stage;
-use crate::life::durable::{HEAD, add_contents, replay};
+use crate::life::durable::{HEAD, add_contents, contents_of, open_head};
 use crate::life::stage::Acked;
 use crate::world::store::Store;
 
@@ -68,7 +68,8 @@ fn disks(
     for (index, host) in fleet.hosts.iter().enumerate() {
         let copy = host.disk.durable_below(std::path::Path::new(HEAD));
         // A head that cannot be opened holds nothing that anyone could read.
-        let mut contents = replay(&copy, &host.config, times).unwrap_or_default();
+        let head = open_head(&copy, &host.config);
+        let mut contents = head.and_then(|head| contents_of(&head, times)).unwrap_or_default();
         for block in shelf.blocks_of(index, host) {
             add_contents(&mut contents, &block.contents, times);
         }

@@ -13,15 +13,21 @@ use storage::block::ReadOptions;
 
 use crate::fleet::Fleet;
 use crate::host::Host;
+use crate::invariants::Violation;
 use crate::invariants::i09_bucket_whole::{Bucket, read_bucket};
 use crate::invariants::i12_local_after_bucket::{self, RemovedBlock};
-use crate::invariants::{Violation, i14_retention};
+use crate::invariants::i14_retention::{self, KeptBlock};
 use crate::life::Stage;
 use crate::life::durable::{BLOCKS, HeldBlock, read_block};
 use crate::world::store::Store;
 
 /// Time between two looks at the local blocks, milliseconds.
 const LOOK_MS: i64 = 250;
+/// How long a node has to be well until nothing keeps it from removing blocks, milliseconds.
+const WELL_MS: i64 = 30_000;
+/// How late a block may be removed: until lists of the bucket vouch for it, and until the next
+/// look of the node, milliseconds.
+const LATE_MS_MAX: i64 = 120_000;
 /// Time between two walks through the bucket, milliseconds.
 const WALK_MS: i64 = 30_000;
 
@@ -80,7 +86,9 @@ pub struct BlockWatch {
     walked_ms: i64,
     /// ULIDs on each host at the last look.
     present: BTreeMap<usize, Vec<String>>,
-    /// Furthest that a clock was ahead so far, milliseconds.
+    /// When the blocks of each host were first seen.
+    seen_ms: BTreeMap<(usize, String), i64>,
+    /// Furthest that cluster time can be ahead, milliseconds.
     ahead_ms: i64,
 }
 
@@ -93,24 +101,29 @@ impl BlockWatch {
         shelf: &mut Shelf,
         store: &Store,
     ) -> Result<(), Violation> {
-        let ahead = fleet.hosts.iter().map(|host| host.clock.offset_ms()).max();
-        self.ahead_ms = self.ahead_ms.max(ahead.unwrap_or(0));
+        self.ahead_ms = self.ahead_ms.max(ahead_ms(fleet));
+        for ulid in store.take_new_blocks() {
+            check_new(&ulid, stage, shelf, store)?;
+        }
         let now_ms = fleet.now_ms();
         if now_ms < self.looked_ms + LOOK_MS {
             return Ok(());
         }
         let before_ms = std::mem::replace(&mut self.looked_ms, now_ms);
+        self.check_times(fleet, stage)?;
         for (index, host) in fleet.hosts.iter().enumerate() {
             let names = shelf.names_of(host);
             let before = self.present.insert(index, names.clone()).unwrap_or_default();
             let robbed_ms = stage.health.hosts[index].damaged_ms;
             for ulid in &names {
                 if !before.contains(ulid) {
-                    shelf.block(index, host, ulid);
-                    stage.sometimes("block cut");
+                    self.seen_ms.insert((index, ulid.clone()), now_ms);
+                    let is_late = shelf.block(index, host, ulid).is_some_and(|block| block.is_late);
+                    stage.sometimes(if is_late { "late part cut" } else { "window cut" });
                 }
             }
             for ulid in before.iter().filter(|ulid| !names.contains(ulid)) {
+                self.seen_ms.remove(&(index, ulid.clone()));
                 let block = shelf.blocks.remove(&(index, ulid.clone()));
                 if robbed_ms.is_none_or(|robbed_ms| robbed_ms < before_ms)
                     && let Some(block) = block
@@ -121,6 +134,18 @@ impl BlockWatch {
         }
         if now_ms >= self.walked_ms + WALK_MS {
             self.walk(now_ms, stage, shelf, store)?;
+            self.check_kept(fleet, stage, shelf)?;
+        }
+        Ok(())
+    }
+
+    /// Checks what nodes take for cluster time.
+    fn check_times(&self, fleet: &Fleet, stage: &mut Stage) -> Result<(), Violation> {
+        for host in &fleet.hosts {
+            if let Some(running) = host.running() {
+                i14_retention::check_time(&host.name, running.cluster_ahead_ms(), self.ahead_ms)?;
+                stage.checked("I14");
+            }
         }
         Ok(())
     }
@@ -141,6 +166,40 @@ impl BlockWatch {
             &bucket.contents,
         )?;
         stage.checked("I9");
+        Ok(())
+    }
+
+    /// Blocks that are due stay on no node that has been well for a while, with its lease and a
+    /// bucket that answers.
+    fn check_kept(
+        &self,
+        fleet: &Fleet,
+        stage: &mut Stage,
+        shelf: &mut Shelf,
+    ) -> Result<(), Violation> {
+        let since_ms = fleet.now_ms() - WELL_MS;
+        if stage.health.bucket_calm_since_ms.is_none_or(|ms| ms > since_ms) {
+            return Ok(());
+        }
+        for (index, host) in fleet.hosts.iter().enumerate() {
+            let running = host.running().filter(|r| r.lease_until_ms() > fleet.now_ms());
+            let Some(running) =
+                running.filter(|_| stage.health.hosts[index].is_well_since(since_ms))
+            else {
+                continue;
+            };
+            let cluster_ms = fleet.now_ms().saturating_add(running.cluster_ahead_ms());
+            let retention_ms = i64::try_from(host.config.tsdb.retention.as_millis()).unwrap_or(0);
+            for ulid in shelf.names_of(host) {
+                let Some(block) = shelf.block(index, host, &ulid) else { continue };
+                let (node, max_time_ms) = (host.name.clone(), block.max_time_ms);
+                let since_ms = self.seen_ms.get(&(index, ulid.clone())).copied();
+                let since_ms = since_ms.unwrap_or_else(|| fleet.now_ms());
+                let kept = KeptBlock { node, ulid, max_time_ms, since_ms };
+                i14_retention::check_kept(&kept, cluster_ms, retention_ms, LATE_MS_MAX)?;
+            }
+            stage.checked("I14");
+        }
         Ok(())
     }
 
@@ -174,6 +233,22 @@ impl BlockWatch {
         }
         i12_local_after_bucket::check(&removed, &shelf.bucket(store)?.contents)
     }
+}
+
+/// How far cluster time can be ahead of true time because of clocks that are so now. It is the
+/// median, of two the lower, so that one clock alone does not count.
+fn ahead_ms(fleet: &Fleet) -> i64 {
+    let mut offsets: Vec<i64> = fleet.hosts.iter().map(|host| host.clock.offset_ms()).collect();
+    offsets.sort_unstable_by(|a, b| b.cmp(a));
+    offsets.get(1).copied().unwrap_or(0).max(0)
+}
+
+/// A block that was just finished in the bucket is whole at once.
+fn check_new(ulid: &str, stage: &mut Stage, shelf: &Shelf, store: &Store) -> Result<(), Violation> {
+    let Some(options) = &shelf.options else { return Ok(()) };
+    read_bucket(&objects(&store.truth(), Some(ulid)), options)?;
+    stage.checked("I9");
+    Ok(())
 }
 
 /// Everything that is in the bucket now, or all of one block.

@@ -7,7 +7,7 @@ use cluster::{ClusterState, EntryId, Hashring, Standing};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::fleet::Fleet;
-use crate::host::Running;
+use crate::host::{Host, Running};
 use crate::invariants::Violation;
 use crate::invariants::i07_raft::{RaftHistory, RaftSeen, Term};
 use crate::invariants::i08_epochs::{Epochs, TableSeen};
@@ -46,7 +46,10 @@ impl RaftWatch {
     ) -> Result<(), Violation> {
         let mut changed = false;
         for (index, host) in fleet.hosts.iter().enumerate() {
-            match host.running().filter(|_| !nemesis.damaged().contains_key(&index)) {
+            if nemesis.has_old_disk(index) {
+                check_outdated(host, fleet.now_ms())?;
+            }
+            match host.running().filter(|_| nemesis.damages_of(index) == 0) {
                 None => changed |= self.known.remove(&index).is_some(),
                 Some(running) => changed |= self.look_at(index, &host.name, &running, stage)?,
             }
@@ -83,6 +86,9 @@ impl RaftWatch {
         let was_behind = |purged| before.as_ref().is_some_and(|b| position(b.last()) < purged);
         if standing.purged.is_some_and(|purged| was_behind(purged + 1)) {
             stage.sometimes("snapshot installed");
+        }
+        if before.is_none() && index >= stage.founders && running.start == 0 {
+            stage.sometimes("node joined");
         }
         let state_before = before.as_ref().map(|known| known.state.clone());
         let known = Known::of(running, standing, before);
@@ -157,6 +163,17 @@ impl Known {
         };
         Known { start: running.start, standing, state, state_hash, hashes, seen }
     }
+}
+
+/// A node on an old copy of its disk has no part in the cluster.
+fn check_outdated(host: &Host, now_ms: i64) -> Result<(), Violation> {
+    let until_ms = host.running().map_or(i64::MIN, |running| running.lease_until_ms());
+    if until_ms <= now_ms {
+        return Ok(());
+    }
+    let text =
+        format!("{} is on an old copy of its disk and has a lease until {until_ms}", host.name);
+    Err(Violation::new("I7", format!("at {now_ms}: {text}")))
 }
 
 /// Places count from 1 in observations.

@@ -20,10 +20,20 @@ pub enum Area {
     RaftLog,
 }
 
-/// What was damaged, in words.
-pub type Damaged = String;
+/// What was damaged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Damaged {
+    /// The file.
+    pub path: PathBuf,
+    /// Whether every byte that was touched is under a checksum.
+    pub is_checked: bool,
+    /// In words.
+    pub words: String,
+}
 
 const SECTOR_BYTES: u64 = 512;
+/// Bytes of a file of chunks that no checksum is over.
+const CHUNKS_HEADER_BYTES: u64 = 8;
 
 impl Area {
     fn has(self, path: &Path) -> bool {
@@ -52,7 +62,7 @@ impl Disk {
         let offset = self.offset_of_content(path, *bytes, random);
         let shown = path.display();
         self.count("damage at rest");
-        Some(match random.below(4) {
+        let words = match random.below(4) {
             0 => {
                 let from = offset - offset % SECTOR_BYTES;
                 self.memory.zero(path, from, SECTOR_BYTES);
@@ -67,7 +77,9 @@ impl Disk {
                 self.memory.flip(path, offset, 1 << bit);
                 format!("bit {bit} of byte {offset} of {shown} turned over")
             }
-        })
+        };
+        let is_checked = area == Area::Chunks && offset >= CHUNKS_HEADER_BYTES;
+        Some(Damaged { path: path.clone(), is_checked, words })
     }
 
     /// An offset that has content: segments are written with zeros in advance.

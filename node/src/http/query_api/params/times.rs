@@ -2,9 +2,15 @@
 
 const DAY_MS: i64 = 86_400_000;
 
+/// The times by which Prometheus' Go client says "from the beginning" and "to the end"; years of
+/// more than four digits are no RFC 3339.
+const ALWAYS: [(&str, i64); 2] =
+    [("-292273086-05-16T16:47:06Z", i64::MIN), ("292277025-08-18T07:12:54.999999999Z", i64::MAX)];
+
 /// Milliseconds since 1970 of a time.
 pub fn parse_time_ms(text: &str) -> Result<i64, String> {
-    let parsed = seconds_to_ms(text).or_else(|| parse_rfc3339_ms(text));
+    let always = || ALWAYS.iter().find(|(name, _)| *name == text).map(|(_, ms)| *ms);
+    let parsed = seconds_to_ms(text).or_else(|| parse_rfc3339_ms(text)).or_else(always);
     parsed.ok_or_else(|| format!("cannot parse {text:?} to a valid timestamp"))
 }
 
@@ -103,6 +109,8 @@ mod tests {
             ("2015-07-01T21:10:30.7819+01:00", 1_435_781_430_781),
             ("2000-02-29T00:00:00Z", 951_782_400_000),
             ("1969-12-31T23:59:59-00:00", -1000),
+            ("-292273086-05-16T16:47:06Z", i64::MIN),
+            ("292277025-08-18T07:12:54.999999999Z", i64::MAX),
         ] {
             assert_eq!(parse_time_ms(text), Ok(ms), "{text}");
         }

@@ -1,0 +1,114 @@
+//! Starts of nodes (I15): what was durable when a node went down is there when it is up again.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use storage::head::Head;
+
+use super::blocks::Shelf;
+use crate::fleet::Fleet;
+use crate::host::{Host, Running};
+use crate::invariants::i15_recovery::{Recovery, check};
+use crate::invariants::{Contents, Violation};
+use crate::life::Stage;
+use crate::life::durable::{ALWAYS, HEAD, add_contents, contents_of, open_head};
+use crate::nemesis::Nemesis;
+
+/// What a host had when its node went down.
+struct Left {
+    held: Contents,
+    frames: u64,
+    damages: usize,
+}
+
+/// See the module.
+#[derive(Default)]
+pub struct StartWatch {
+    /// Hosts whose node is down, or was when it was last looked at.
+    left: BTreeMap<usize, Left>,
+    /// The start that was last seen of each host.
+    seen: BTreeMap<usize, u64>,
+}
+
+impl StartWatch {
+    /// Looks at nodes that went down and at nodes that came up.
+    pub fn look(
+        &mut self,
+        fleet: &Fleet,
+        nemesis: &Nemesis,
+        stage: &mut Stage,
+        shelf: &mut Shelf,
+    ) -> Result<(), Violation> {
+        for (index, host) in fleet.hosts.iter().enumerate() {
+            if let Some(head) = host.take_left() {
+                self.left.insert(index, left(&head, host, nemesis.damages_of(index)));
+            }
+            let Some(running) = host.running() else { continue };
+            if self.seen.insert(index, running.start) == Some(running.start) {
+                continue;
+            }
+            if let Some(left) = self.left.remove(&index)
+                && !nemesis.is_replaced(index)
+            {
+                let recovery = recovery(&left, host, &running, nemesis.damages_of(index), |held| {
+                    for block in shelf.blocks_of(index, host) {
+                        add_contents(held, &block.contents, ALWAYS);
+                    }
+                });
+                note_kind(&running, stage);
+                check(&Recovery { at_ms: fleet.now_ms(), ..recovery }, &stage.ledger)?;
+                stage.checked("I15");
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What is durable of a head that is given up. What was staged last may be or not: then nothing is
+/// said of samples.
+fn left(head: &Head, host: &Host, damages: usize) -> Left {
+    let stats = head.journal().stats();
+    let is_all_durable = stats.durable == stats.last_staged;
+    let held = if is_all_durable {
+        contents_of(head, ALWAYS).unwrap_or_default()
+    } else {
+        Contents::new()
+    };
+    let copy = host.disk.durable_below(Path::new(HEAD));
+    let frames = open_head(&copy, &host.config).map_or(0, |head| head.recovery().frames);
+    Left { held, frames, damages }
+}
+
+fn recovery(
+    left: &Left,
+    host: &Host,
+    running: &Running,
+    damages: usize,
+    add_blocks: impl FnOnce(&mut Contents),
+) -> Recovery {
+    let found = running.head.recovery();
+    let reported = found.damaged.iter().filter(|damage| !damage.maybe_unsynced).count();
+    let mut after = contents_of(&running.head, ALWAYS).unwrap_or_default();
+    add_blocks(&mut after);
+    Recovery {
+        node: host.name.clone(),
+        at_ms: 0,
+        before: left.held.clone(),
+        after,
+        frames_before: left.frames,
+        frames_after: found.frames,
+        damages: damages.saturating_sub(left.damages) as u64,
+        damages_ever: damages as u64,
+        damages_reported: reported as u64,
+    }
+}
+
+fn note_kind(running: &Running, stage: &mut Stage) {
+    let found = running.head.recovery();
+    if found.torn_tail_bytes > 0 || found.damaged.iter().any(|damage| damage.maybe_unsynced) {
+        stage.sometimes("start with a torn tail");
+    }
+    if running.has_damaged_frames() {
+        stage.sometimes("start with damaged frames");
+    }
+}
