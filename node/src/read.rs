@@ -5,7 +5,6 @@
 //! batches. [`completeness`] decides whether enough holders answered. [`server`] is the other end:
 //! the answers to the questions of peers.
 
-pub mod budget;
 pub mod completeness;
 mod convert;
 mod error;
@@ -24,11 +23,11 @@ pub mod stored;
 
 use std::sync::Arc;
 
-pub use budget::Budget;
 pub use error::ReadError;
 pub use fanout::{Answer, Fanout, Sources};
 pub use queryable::NodeQueryable;
 pub use scope::TenantScope;
+pub use storage::Budget;
 
 /// Where work goes that blocks on the disk or computes for long: a pool of threads in production,
 /// the caller itself in tests.

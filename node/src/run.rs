@@ -228,7 +228,7 @@ impl Start {
             head.clone(),
             blocks.local().clone(),
             &self.config.receive.tenant_label,
-            blocking.clone(),
+            (blocking.clone(), self.env.threads.workers()),
         ));
         peer_service.open(PeerParts {
             lanes: lanes.clone(),

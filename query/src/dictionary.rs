@@ -15,10 +15,10 @@ pub type PairId = u32;
 /// Id of a label name inside of one query's [`Dictionary`].
 pub type NameId = u32;
 
-/// The dictionary of one query, shared by all its sources.
-#[derive(Default, Debug)]
+/// The dictionary of one query, shared by all its sources. Clones are the same dictionary.
+#[derive(Clone, Default, Debug)]
 pub struct Dictionary {
-    interner: Mutex<Interner>,
+    interner: Arc<Mutex<Interner>>,
 }
 
 impl Dictionary {
@@ -39,7 +39,7 @@ impl Dictionary {
 
     /// The content, for the synchronous part of the query.
     pub fn into_interner(self) -> Interner {
-        self.interner.into_inner().unwrap_or_else(PoisonError::into_inner)
+        std::mem::take(&mut *self.lock())
     }
 }
 

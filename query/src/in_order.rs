@@ -28,7 +28,7 @@ impl Workers {
 
 /// Computes items `0..count` on some threads, this one among them, and hands each result to
 /// `take` on this thread, in order. The first error ends the work.
-pub(crate) fn in_order<T: Send, E>(
+pub fn in_order<T: Send, E>(
     workers: Workers,
     count: usize,
     compute: &(dyn Fn(usize) -> T + Sync),

@@ -42,7 +42,7 @@ pub use dictionary::{Dictionary, Interner, NameId, PairId};
 pub use engine::{Engine, Selected, evaluate, run, select};
 pub use error::QueryError;
 pub use histogram_column::HistogramColumn;
-pub use in_order::{Spread, Workers};
+pub use in_order::{Spread, Workers, in_order};
 pub use numbers::go_float;
 pub use plan::{EngineOptions, Grid, Plan, QueryKind, QueryTimes};
 pub use queryable::{Columns, Queryable, SelectRequest, SeriesBatch, SeriesSet, SourceError};

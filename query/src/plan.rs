@@ -211,6 +211,9 @@ impl Plan {
         let before = widths.0.saturating_add(if widths.1 > 0 { reach } else { 0 });
         let after = if selector.extension == Some(Extension::Smoothed) { reach } else { 0 };
         let matchers: Vec<Matcher> = selector.matchers.clone();
+        let latest_only = widths.1 == 0
+            && selector.extension.is_none()
+            && start == self.shifted(&selector.shift, times.end);
         let request = SelectRequest {
             matchers,
             start_ms: start.saturating_sub(before).saturating_add(1),
@@ -219,6 +222,7 @@ impl Plan {
             range_ms: widths.1,
             function,
             labels_only: false,
+            latest_only,
         };
         (selector.id, request)
     }
@@ -245,6 +249,19 @@ mod tests {
         let times = QueryTimes::Range { start_ms: 1_000_000, end_ms: 2_000_000, step_ms: 10_000 };
         let plan = Plan::new(query, times, EngineOptions::default()).unwrap();
         plan.requests().iter().map(|r| (r.start_ms, r.end_ms, r.function)).collect()
+    }
+
+    #[test]
+    fn one_time_needs_the_latest_samples_only() {
+        let latest = |query: &str, times: QueryTimes| -> Vec<bool> {
+            let plan = Plan::new(query, times, EngineOptions::default()).unwrap();
+            plan.requests().iter().map(|r| r.latest_only).collect()
+        };
+        let instant = QueryTimes::Instant(1_000_000);
+        assert_eq!(latest("x + rate(x[1m]) + x offset 1m", instant), [true, false, true]);
+        assert_eq!(latest("max_over_time(x[1m:1s]) + (x smoothed)", instant), [false, false]);
+        let range = QueryTimes::Range { start_ms: 1_000_000, end_ms: 2_000_000, step_ms: 10_000 };
+        assert_eq!(latest("x + x @ 500", range), [false, true]);
     }
 
     #[test]

@@ -31,6 +31,8 @@ pub struct SelectRequest {
     pub function: &'static str,
     /// Only the labels are wanted; sources may leave samples out.
     pub labels_only: bool,
+    /// Only the latest sample of each series is wanted; sources may leave out those before it.
+    pub latest_only: bool,
 }
 
 /// Why a source could not answer. The engine passes it through.

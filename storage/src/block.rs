@@ -208,6 +208,7 @@ impl Block {
         let Some(mut plan) = self.index.plan(selection)? else { return Ok(Vec::new()) };
         let sizes: Vec<u64> = self.segments.iter().map(|segment| segment.size()).collect();
         let mut reads = plan.reads(&sizes, LOCAL_READS)?;
+        selection.charge(plan::bytes_of(&reads))?;
         while let Some(read) = reads.pop() {
             let segment = &self.segments[read.segment];
             let bytes = segment.read_checked(read.start, read.end - read.start)?;

@@ -20,7 +20,7 @@ mod xor;
 
 use bytes::Bytes;
 
-use crate::series::{Chunk, ENCODING_XOR};
+use crate::series::{Chunk, ChunkView, ENCODING_XOR};
 
 pub use xor::{ChunkFull, XOR_HEADER_BYTES, XOR_SAMPLE_BYTES_MAX, XOR_SAMPLES_MAX, XorState};
 
@@ -188,14 +188,14 @@ pub fn decode_into(
 
 /// [`decode_into`] for a chunk of any encoding; the ones that cannot be decoded are an error.
 pub fn decode_chunk_into(
-    chunk: &Chunk,
+    chunk: ChunkView<'_>,
     start_ms: i64,
     end_ms: i64,
     timestamps: &mut Vec<i64>,
     values: &mut Vec<f64>,
 ) -> Result<(), ChunkError> {
     check_encoding(chunk.encoding)?;
-    decode_into(&chunk.data, start_ms, end_ms, timestamps, values)
+    decode_into(chunk.data, start_ms, end_ms, timestamps, values)
 }
 
 fn check_length(data: &[u8]) -> Result<(), ChunkError> {

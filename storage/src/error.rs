@@ -40,6 +40,16 @@ pub enum StorageError {
     /// The call or a setting does not fit. Trying again gives the same answer.
     #[error("{0}")]
     Invalid(String),
+    /// A read would hold more than its budget. The query must become smaller.
+    #[error(
+        "the query needs more than {limit} bytes of series ({flag}); ask for fewer series or a \
+         shorter time",
+        flag = crate::budget::BYTES_MAX_FLAG
+    )]
+    OverBudget {
+        /// Bytes of the budget.
+        limit: u64,
+    },
     /// A limit fired. Make room or raise the flag.
     #[error("{what} reached the limit of {limit} ({flag})")]
     Limit {

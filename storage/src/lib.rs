@@ -3,12 +3,16 @@
 
 pub mod block;
 pub mod bucket;
+pub mod budget;
 pub mod chunk;
 pub mod cut;
 mod error;
 pub mod head;
 pub mod objstore;
+pub mod packed;
 pub mod series;
 
+pub use budget::Budget;
 pub use error::StorageError;
-pub use series::{Chunk, ENCODING_XOR, Selection, SeriesChunks};
+pub use packed::PackedSeries;
+pub use series::{Chunk, ChunkView, ENCODING_XOR, Selection, SeriesChunks};

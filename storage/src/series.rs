@@ -5,8 +5,12 @@
 //! whoever reads samples merges them, taking [`proto::greater_value`] where two copies of one
 //! timestamp differ.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use proto::{Labels, Matcher, SeriesId, TenantName};
+
+use crate::{Budget, StorageError};
 
 /// Chunk encoding number of Prometheus for XOR-compressed floats.
 pub const ENCODING_XOR: u8 = 1;
@@ -25,6 +29,32 @@ pub struct Chunk {
 }
 
 impl Chunk {
+    /// Whether the chunk may hold samples of `start_ms..=end_ms`.
+    pub fn overlaps(&self, start_ms: i64, end_ms: i64) -> bool {
+        self.view().overlaps(start_ms, end_ms)
+    }
+
+    /// The chunk where it lies.
+    pub fn view(&self) -> ChunkView<'_> {
+        let Chunk { min_ms, max_ms, encoding, data } = self;
+        ChunkView { min_ms: *min_ms, max_ms: *max_ms, encoding: *encoding, data }
+    }
+}
+
+/// A chunk where it lies; see [`Chunk`].
+#[derive(Clone, Copy, Debug)]
+pub struct ChunkView<'a> {
+    /// Timestamp of the first sample.
+    pub min_ms: i64,
+    /// Timestamp of the last sample, inclusive.
+    pub max_ms: i64,
+    /// Prometheus' number of the encoding.
+    pub encoding: u8,
+    /// The encoded bytes.
+    pub data: &'a [u8],
+}
+
+impl ChunkView<'_> {
     /// Whether the chunk may hold samples of `start_ms..=end_ms`.
     pub fn overlaps(&self, start_ms: i64, end_ms: i64) -> bool {
         self.min_ms <= end_ms && self.max_ms >= start_ms
@@ -58,9 +88,19 @@ pub struct Selection {
     /// Whether chunks are left out of the answer. A series is then still given only if it has
     /// samples in chunks that overlap the time.
     pub labels_only: bool,
+    /// Whether of each series only the latest sample within the time matters. Sources may leave
+    /// out samples before it.
+    pub latest_only: bool,
+    /// What the answer may hold; `None` for a reader that bounds it otherwise.
+    pub budget: Option<Arc<Budget>>,
 }
 
 impl Selection {
+    /// Takes bytes out of the budget.
+    pub(crate) fn charge(&self, bytes: u64) -> Result<(), StorageError> {
+        self.budget.as_ref().map_or(Ok(()), |budget| budget.take(bytes))
+    }
+
     /// Whether a tenant is selected.
     pub fn takes_tenant(&self, tenant: &TenantName) -> bool {
         self.tenants.iter().all(|matcher| matcher.matches(tenant.as_str()))

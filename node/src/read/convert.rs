@@ -132,6 +132,6 @@ pub(super) fn selection_in(
         matchers: matchers_in(matchers)?,
         start_ms,
         end_ms,
-        labels_only: false,
+        ..Selection::default()
     })
 }

@@ -20,9 +20,10 @@ pub enum ReadError {
 
 impl From<StorageError> for ReadError {
     fn from(error: StorageError) -> ReadError {
-        match error.is_retryable() {
-            true => ReadError::Unavailable(error.to_string()),
-            false => ReadError::Damaged(error.to_string()),
+        match error {
+            StorageError::OverBudget { .. } => ReadError::Limit(error.to_string()),
+            _ if error.is_retryable() => ReadError::Unavailable(error.to_string()),
+            _ => ReadError::Damaged(error.to_string()),
         }
     }
 }

@@ -10,7 +10,8 @@ use storage::head::TenantStats;
 use storage::{Selection, SeriesChunks, StorageError};
 
 use super::sources::{
-    Authority, FamilyMetadata, LocalHolder, ReadView, RemoteHolders, RingHolders, Views,
+    Authority, FamilyMetadata, FoundSeries, LocalHolder, ReadView, RemoteHolders, RingHolders,
+    Views,
 };
 use super::{Blocking, Budget, ReadError, Sources};
 
@@ -50,12 +51,15 @@ impl FakeHolder {
 }
 
 impl LocalHolder for FakeHolder {
-    fn select(&self, selection: &Selection) -> Result<Vec<SeriesChunks>, StorageError> {
+    fn select(&self, selection: &Selection) -> Result<FoundSeries, StorageError> {
         let mut found: Vec<SeriesChunks> = self.takes(selection).cloned().collect();
         if selection.labels_only {
             found.iter_mut().for_each(|series| series.chunks.clear());
         }
-        Ok(found)
+        if let Some(budget) = &selection.budget {
+            budget.take_series(&found)?;
+        }
+        Ok(found.into())
     }
 
     fn label_names(&self, selection: &Selection) -> Result<BTreeSet<String>, StorageError> {
@@ -119,12 +123,9 @@ impl RemoteHolders for FakeRemotes {
         &self,
         node: NodeId,
         selection: &Selection,
-        budget: &Budget,
     ) -> Result<(Vec<SeriesChunks>, Authority), ReadError> {
         let holder = self.holder(node)?;
-        let series = holder.select(selection)?;
-        budget.take_series(&series)?;
-        Ok((series, holder.authority()))
+        Ok((holder.select(selection)?.into_series(), holder.authority()))
     }
 
     async fn labels(

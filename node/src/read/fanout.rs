@@ -7,6 +7,7 @@ use std::time::Duration;
 use futures::future::{BoxFuture, join_all};
 use journal::planted;
 use proto::NodeId;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, timeout};
 
 use super::completeness::{BucketAnswer, HolderAnswer, judge};
@@ -46,6 +47,8 @@ pub struct Fanout {
     pub deadline: Instant,
     /// What the reader may gather.
     pub budget: Arc<Budget>,
+    /// The reader's place among those that read, held by whatever still works for it.
+    pub place: Option<Arc<OwnedSemaphorePermit>>,
 }
 
 /// Parts of an answer, one per source that gave one.
@@ -99,7 +102,9 @@ impl Fanout {
     ) -> Reply<T> {
         let holder = self.sources.local.clone();
         let blocking = holder.blocking();
+        let place = self.place.clone();
         let asked = run_on(&blocking, move || {
+            let _place = place;
             let before = holder.authority();
             let found = work(&*holder)?;
             Ok((found, before.and(holder.authority())))

@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use proto::{Matcher, TenantName};
+use query::{Workers, in_order};
 use storage::block::LocalBlocks;
 use storage::head::{Head, TenantStats};
-use storage::{Selection, SeriesChunks, StorageError};
+use storage::{Selection, StorageError};
 
 use super::Blocking;
-use super::sources::{Authority, FamilyMetadata, LocalHolder};
+use super::sources::{Authority, FamilyMetadata, FoundSeries, LocalHolder};
 
 /// Head and blocks of this node. It exists only once the head is open, so that it never answers
 /// from a replay that is under way.
@@ -18,17 +19,20 @@ pub struct StorageHolder {
     blocks: Arc<LocalBlocks>,
     tenant_label: String,
     blocking: Blocking,
+    workers: Workers,
 }
 
 impl StorageHolder {
-    /// A holder over both; `tenant_label` is the external label that names a block's tenant.
+    /// A holder over both; `tenant_label` is the external label that names a block's tenant. The
+    /// calls are made on `blocking` and may take `workers`.
     pub fn new(
         head: Arc<Head>,
         blocks: Arc<LocalBlocks>,
         tenant_label: &str,
-        blocking: Blocking,
+        (blocking, workers): (Blocking, Workers),
     ) -> StorageHolder {
-        StorageHolder { head, blocks, tenant_label: tenant_label.to_owned(), blocking }
+        let tenant_label = tenant_label.to_owned();
+        StorageHolder { head, blocks, tenant_label, blocking, workers }
     }
 
     /// Of each tenant the series of its largest block, and the samples of all.
@@ -46,10 +50,14 @@ impl StorageHolder {
 
 impl LocalHolder for StorageHolder {
     /// The head first: what is cut meanwhile is then seen twice, never missed.
-    fn select(&self, selection: &Selection) -> Result<Vec<SeriesChunks>, StorageError> {
-        let mut series = self.head.select(selection)?;
-        series.append(&mut self.blocks.select(selection)?);
-        Ok(series)
+    fn select(&self, selection: &Selection) -> Result<FoundSeries, StorageError> {
+        let mut packed = Vec::with_capacity(self.head.partitions());
+        let select = |number: usize| self.head.select_partition(number, selection);
+        in_order(self.workers, self.head.partitions(), &select, &mut |part| {
+            packed.push(part?);
+            Ok::<_, StorageError>(())
+        })?;
+        Ok(FoundSeries { packed, series: self.blocks.select(selection)? })
     }
 
     fn label_names(&self, selection: &Selection) -> Result<BTreeSet<String>, StorageError> {

@@ -3,13 +3,15 @@
 use std::collections::BTreeSet;
 
 use futures::future::try_join_all;
+use proto::labels::LabelsError;
 use proto::{Labels, Matcher};
 use query::Interner;
-use storage::{Selection, SeriesChunks};
+use storage::Selection;
 
 use super::fanout::{Answer, Fanout};
 use super::merge::Merge;
 use super::server::names_or_values;
+use super::sources::FoundSeries;
 use super::{Budget, ReadError};
 
 /// Something found, and why it may be incomplete.
@@ -32,18 +34,22 @@ impl Fanout {
         selectors: &Selectors,
         times: (i64, i64),
     ) -> Result<Found<Vec<Labels>>, ReadError> {
-        let mut found = Found::default();
-        let (mut merge, mut names) = (Merge::default(), Interner::default());
+        let (mut found, mut parts) = (Found::default(), Vec::new());
         for answer in self.series_only(selectors, times).await? {
             found.warnings.extend(answer.warnings);
-            for series in answer.parts.into_iter().flatten() {
-                merge.add(series, self.rules(), &mut names);
-            }
+            parts.extend(answer.parts);
         }
-        let sets = merge.finish().map(|series| names.labels(&series.pairs));
-        let sets: Result<Vec<Labels>, _> = sets.collect();
-        found.items = sets.map_err(|error| ReadError::Damaged(error.to_string()))?;
-        found.items.sort();
+        let mut merge = Merge::new(self.rules());
+        let sets = self.compute(parts, move |parts| {
+            let mut names = Interner::default();
+            parts.into_iter().for_each(|part| merge.add(part, &mut names));
+            let merged = merge.finish();
+            let sets = (0..merged.len()).map(|index| names.labels(merged.pairs(index)));
+            let mut sets = sets.collect::<Result<Vec<Labels>, _>>()?;
+            sets.sort();
+            Ok::<_, LabelsError>(sets)
+        });
+        found.items = sets.await?.map_err(|error| ReadError::Damaged(error.to_string()))?;
         Ok(found)
     }
 
@@ -93,7 +99,7 @@ impl Fanout {
         &self,
         selectors: &Selectors,
         times: (i64, i64),
-    ) -> Result<Vec<Answer<Vec<SeriesChunks>>>, ReadError> {
+    ) -> Result<Vec<Answer<FoundSeries>>, ReadError> {
         let mut selections = self.selections(selectors, times);
         selections.iter_mut().for_each(|selection| selection.labels_only = true);
         try_join_all(selections.iter().map(|selection| self.series(selection))).await
@@ -107,9 +113,9 @@ impl Fanout {
         let mut found: Found<BTreeSet<String>> = Found::default();
         for answer in self.series_only(selectors, times).await? {
             found.warnings.extend(answer.warnings);
-            for series in answer.parts.iter().flatten() {
-                if !found.items.contains(series.tenant.as_str()) {
-                    found.items.insert(series.tenant.as_str().to_owned());
+            for tenant in answer.parts.iter().flat_map(FoundSeries::tenants) {
+                if !found.items.contains(tenant.as_str()) {
+                    found.items.insert(tenant.as_str().to_owned());
                 }
             }
         }

@@ -47,8 +47,8 @@ impl RemoteHolders for PeerHolders {
         &self,
         node: NodeId,
         selection: &Selection,
-        budget: &Budget,
     ) -> Result<(Vec<SeriesChunks>, Authority), ReadError> {
+        let budget = selection.budget.as_deref();
         let request = SelectRequest {
             header: Some((self.header)(node)),
             matchers: matchers_out(&selection.matchers),
@@ -56,8 +56,15 @@ impl RemoteHolders for PeerHolders {
             start_ms: selection.start_ms,
             end_ms: selection.end_ms,
             labels_only: selection.labels_only,
+            latest_only: selection.latest_only,
+            bytes_max: budget.map_or(0, |budget| budget.left().max(1)),
         };
-        let mut answer = self.client(node)?.select(request).await?.into_inner();
+        let over_budget = |status: tonic::Status| match status.code() {
+            tonic::Code::ResourceExhausted => ReadError::Limit(status.message().to_owned()),
+            _ => status.into(),
+        };
+        let mut answer =
+            self.client(node)?.select(request).await.map_err(over_budget)?.into_inner();
         let mut taken = Taken::default();
         while let Some(message) = answer.message().await? {
             taken.take(message, budget)?;
@@ -107,12 +114,15 @@ struct Taken {
 }
 
 impl Taken {
-    fn take(&mut self, message: SelectResponse, budget: &Budget) -> Result<(), ReadError> {
+    fn take(&mut self, message: SelectResponse, budget: Option<&Budget>) -> Result<(), ReadError> {
         let before = self.series.len();
         for series in message.series {
             self.series.push(series_in(series, &mut self.last_tenant)?);
         }
         self.authority = message.authority;
-        budget.take_series(&self.series[before..])
+        match budget {
+            Some(budget) => Ok(budget.take_series(&self.series[before..])?),
+            None => Ok(()),
+        }
     }
 }

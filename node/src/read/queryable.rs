@@ -1,5 +1,6 @@
 //! The node as the engine sees it.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -9,14 +10,15 @@ use query::queryable::BATCH_SERIES_MAX;
 use query::{
     Columns, Dictionary, PairId, Queryable, SelectRequest, SeriesBatch, SeriesSet, SourceError,
 };
-use storage::chunk::ChunkError;
-use storage::{Selection, SeriesChunks};
+use storage::Selection;
 
-use super::ReadError;
 use super::fanout::{Answer, Fanout};
-use super::merge::{LabelRules, Merge, MergedSeries};
-use super::samples::read_replicas;
-use super::sources::{Authority, BucketHolder, LocalHolder};
+use super::merge::{LabelRules, Merge, Merged};
+use super::sources::{Authority, BucketHolder, FoundSeries, LocalHolder};
+use super::{ReadError, run_on};
+
+/// Most series that are merged where the request is served; more could hold up others.
+const MERGED_AT_ONCE_MAX: usize = 512;
 
 /// [`Queryable`] over everything that a reader may see.
 pub struct NodeQueryable {
@@ -41,47 +43,68 @@ impl From<ReadError> for SourceError {
 }
 
 impl Fanout {
-    /// What to ask the sources for; the scope is in it.
+    /// What to ask the sources for; the scope and the budget are in it.
     pub(super) fn selection(&self, matchers: &[Matcher], times: (i64, i64)) -> Selection {
         let (tenants, matchers) = self.scope.split(&self.tenant_label, matchers);
-        let (start_ms, end_ms) = times;
-        Selection { tenants, matchers, start_ms, end_ms, labels_only: false }
+        let ((start_ms, end_ms), budget) = (times, Some(self.budget.clone()));
+        Selection { tenants, matchers, start_ms, end_ms, budget, ..Selection::default() }
     }
 
-    pub(super) fn rules(&self) -> LabelRules<'_> {
-        LabelRules { tenant_label: &self.tenant_label, replica_labels: &self.replica_labels }
+    pub(super) fn rules(&self) -> LabelRules {
+        let (tenant_label, replica_labels) =
+            (self.tenant_label.clone(), self.replica_labels.clone());
+        LabelRules { tenant_label, replica_labels }
     }
 
     /// The selected series of all sources, as they came.
     pub(super) async fn series(
         &self,
         selection: &Selection,
-    ) -> Result<Answer<Vec<SeriesChunks>>, ReadError> {
-        let (own, own_budget) = (selection.clone(), self.budget.clone());
-        let local = move |holder: &dyn LocalHolder| {
-            let series = holder.select(&own)?;
-            own_budget.take_series(&series).map(|()| series)
+    ) -> Result<Answer<FoundSeries>, ReadError> {
+        let own = selection.clone();
+        let local = move |holder: &dyn LocalHolder| Ok(holder.select(&own)?);
+        let remote = |node| -> BoxFuture<'_, _> {
+            Box::pin(async move {
+                let (series, authority) = self.sources.remote.select(node, selection).await?;
+                Ok((FoundSeries::from(series), authority))
+            })
         };
-        let remote = |node| self.sources.remote.select(node, selection, &self.budget);
-        let bucket = self.sources.bucket.as_ref().map(|bucket| self.stored(bucket, selection));
+        let bucket = self.sources.bucket.as_ref().map(|bucket| stored(bucket, selection));
         let mut answer = self.ask(local, remote, bucket).await?;
         for part in &mut answer.parts {
             // Whatever a source sends, nothing of another tenant goes out.
-            part.retain(|series| selection.takes_tenant(&series.tenant));
+            part.retain_tenants(selection);
         }
         Ok(answer)
     }
 
-    fn stored<'a>(
-        &'a self,
-        bucket: &'a Arc<dyn BucketHolder>,
-        selection: &'a Selection,
-    ) -> BoxFuture<'a, Result<(Vec<SeriesChunks>, Authority), ReadError>> {
-        Box::pin(async move {
-            let (series, authority) = bucket.select(selection).await?;
-            self.budget.take_series(&series).map(|()| (series, authority))
-        })
+    /// Computes something of what was found: elsewhere if it may take long.
+    pub(super) async fn compute<T: Send + 'static>(
+        &self,
+        parts: Vec<FoundSeries>,
+        work: impl FnOnce(Vec<FoundSeries>) -> T + Send + 'static,
+    ) -> Result<T, ReadError> {
+        if parts.iter().map(FoundSeries::len).sum::<usize>() <= MERGED_AT_ONCE_MAX {
+            return Ok(work(parts));
+        }
+        let (blocking, place) = (self.sources.local.blocking(), self.place.clone());
+        let computed = run_on(&blocking, move || {
+            let _place = place;
+            work(parts)
+        });
+        let ended = || ReadError::Damaged("a merge ended without an answer".to_owned());
+        computed.await.ok_or_else(ended)
     }
+}
+
+fn stored<'a>(
+    bucket: &'a Arc<dyn BucketHolder>,
+    selection: &'a Selection,
+) -> BoxFuture<'a, Result<(FoundSeries, Authority), ReadError>> {
+    Box::pin(async move {
+        let (series, authority) = bucket.select(selection).await?;
+        Ok((series.into(), authority))
+    })
 }
 
 #[async_trait]
@@ -94,32 +117,31 @@ impl Queryable for NodeQueryable {
         let times = (request.start_ms, request.end_ms);
         let mut selection = self.fanout.selection(&request.matchers, times);
         selection.labels_only = request.labels_only;
-        let answer = self.fanout.series(&selection).await?;
-        let mut merge = Merge::default();
-        let rules = self.fanout.rules();
-        let mut names = dictionary.lock();
-        for series in answer.parts.into_iter().flatten() {
-            merge.add(series, rules, &mut names);
-        }
-        drop(names);
-        Ok(SeriesSet { batches: batches(merge.finish()), warnings: answer.warnings })
+        selection.latest_only = request.latest_only;
+        let Answer { parts, warnings } = self.fanout.series(&selection).await?;
+        let (mut merge, dictionary) = (Merge::new(self.fanout.rules()), dictionary.clone());
+        let merged = self.fanout.compute(parts, move |parts| {
+            let mut names = dictionary.lock();
+            parts.into_iter().for_each(|part| merge.add(part, &mut names));
+            merge.finish()
+        });
+        Ok(SeriesSet { batches: batches(merged.await?), warnings })
     }
 }
 
-fn batches(mut series: impl Iterator<Item = MergedSeries>) -> Vec<Box<dyn SeriesBatch>> {
-    let mut batches: Vec<Box<dyn SeriesBatch>> = Vec::new();
-    loop {
-        let series: Vec<MergedSeries> = series.by_ref().take(BATCH_SERIES_MAX).collect();
-        if series.is_empty() {
-            return batches;
-        }
-        batches.push(Box::new(MergedBatch { series }));
-    }
+fn batches(merged: Merged) -> Vec<Box<dyn SeriesBatch>> {
+    let merged = Arc::new(merged);
+    let batch = |start: usize| -> Box<dyn SeriesBatch> {
+        let series = start..(start + BATCH_SERIES_MAX).min(merged.len());
+        Box::new(MergedBatch { merged: merged.clone(), series })
+    };
+    (0..merged.len()).step_by(BATCH_SERIES_MAX).map(batch).collect()
 }
 
 /// Some merged series; samples are decoded when they are read.
 struct MergedBatch {
-    series: Vec<MergedSeries>,
+    merged: Arc<Merged>,
+    series: Range<usize>,
 }
 
 impl SeriesBatch for MergedBatch {
@@ -128,7 +150,7 @@ impl SeriesBatch for MergedBatch {
     }
 
     fn labels(&self, index: usize) -> &[PairId] {
-        &self.series[index].pairs
+        self.merged.pairs(self.series.start + index)
     }
 
     fn read(
@@ -138,20 +160,11 @@ impl SeriesBatch for MergedBatch {
         end_ms: i64,
         columns: &mut Columns,
     ) -> Result<(), SourceError> {
-        let replicas = &self.series[index].replicas;
-        read_replicas(replicas, start_ms, end_ms, columns).map_err(unreadable)
+        let read = self.merged.read(self.series.start + index, (start_ms, end_ms), columns);
+        read.map_err(|error| SourceError::Internal(error.to_string()))
     }
 
     fn bytes(&self) -> usize {
-        self.series.iter().map(series_bytes).sum()
+        self.merged.bytes(self.series.clone())
     }
-}
-
-fn series_bytes(series: &MergedSeries) -> usize {
-    let chunks = series.replicas.iter().flatten().map(|c| c.data.len() + size_of_val(c));
-    size_of_val(series) + size_of_val(series.pairs.as_slice()) + chunks.sum::<usize>()
-}
-
-fn unreadable(error: ChunkError) -> SourceError {
-    SourceError::Internal(error.to_string())
 }

@@ -3,20 +3,19 @@
 use journal::planted;
 use proto::greater_value;
 use query::Columns;
-use storage::Chunk;
 use storage::chunk::{ChunkError, decode_chunk_into};
+use storage::{Chunk, ChunkView};
 
 /// Appends the samples of one series within `start_ms..=end_ms`, strictly ascending. Chunks come
 /// in order of their first timestamp and may overlap; where copies of a sample differ,
 /// [`greater_value`] decides.
-pub fn read_copies(
-    chunks: &[Chunk],
-    start_ms: i64,
-    end_ms: i64,
+pub fn read_copies<'c>(
+    chunks: impl Iterator<Item = ChunkView<'c>>,
+    (start_ms, end_ms): (i64, i64),
     columns: &mut Columns,
 ) -> Result<(), ChunkError> {
     let base = columns.len();
-    for chunk in chunks.iter().filter(|chunk| chunk.overlaps(start_ms, end_ms)) {
+    for chunk in chunks.filter(|chunk| chunk.overlaps(start_ms, end_ms)) {
         let Columns { timestamps, values, .. } = columns;
         decode_chunk_into(chunk, start_ms, end_ms, timestamps, values)?;
     }
@@ -30,19 +29,18 @@ pub fn read_copies(
 /// Appends the samples of several replicas of one series: all timestamps of all of them; of equal
 /// ones the first replica's. It is what Thanos calls `chain`.
 pub fn read_replicas(
-    replicas: &[Vec<Chunk>],
-    start_ms: i64,
-    end_ms: i64,
+    replicas: &[impl AsRef<[Chunk]>],
+    times: (i64, i64),
     columns: &mut Columns,
 ) -> Result<(), ChunkError> {
     if let [only] = replicas {
-        return read_copies(only, start_ms, end_ms, columns);
+        return read_copies(only.as_ref().iter().map(Chunk::view), times, columns);
     }
     let base = columns.len();
     let mut one = Columns::default();
-    for chunks in replicas {
+    for replica in replicas {
         one.clear();
-        read_copies(chunks, start_ms, end_ms, &mut one)?;
+        read_copies(replica.as_ref().iter().map(Chunk::view), times, &mut one)?;
         columns.timestamps.extend_from_slice(&one.timestamps);
         columns.values.extend_from_slice(&one.values);
     }
@@ -81,7 +79,7 @@ mod tests {
 
     fn read(replicas: &[Vec<Chunk>], start_ms: i64, end_ms: i64) -> Vec<(i64, f64)> {
         let mut columns = Columns::default();
-        read_replicas(replicas, start_ms, end_ms, &mut columns).unwrap();
+        read_replicas(replicas, (start_ms, end_ms), &mut columns).unwrap();
         columns.timestamps.into_iter().zip(columns.values).collect()
     }
 
@@ -113,7 +111,8 @@ mod tests {
     fn what_stands_in_the_columns_already_stays() {
         let mut columns = Columns::default();
         columns.push(9, 9.0);
-        read_replicas(&[vec![chunk(&[(1, 1.0)]), chunk(&[(1, 1.0)])]], 0, 9, &mut columns).unwrap();
+        read_replicas(&[vec![chunk(&[(1, 1.0)]), chunk(&[(1, 1.0)])]], (0, 9), &mut columns)
+            .unwrap();
         assert_eq!(columns.timestamps, [9, 1]);
     }
 

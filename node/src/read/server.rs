@@ -11,7 +11,7 @@ use proto::rpc::{
     LabelsRequest, LabelsResponse, MetadataRequest, MetadataResponse, SelectRequest,
     SelectResponse, TenantStats, TenantsRequest, TenantsResponse,
 };
-use storage::{Selection, StorageError};
+use storage::{Budget, Selection, StorageError};
 use tonic::Status;
 
 use super::convert::{authority_out, matchers_in, metadata_out, selection_in};
@@ -32,7 +32,10 @@ pub async fn select(
     let mut selection =
         selection_in(&request.matchers, &request.tenants, request.start_ms, request.end_ms)?;
     selection.labels_only = request.labels_only;
-    let (series, authority) = local(holder, move |holder| holder.select(&selection)).await?;
+    selection.latest_only = request.latest_only;
+    selection.budget = (request.bytes_max > 0).then(|| Arc::new(Budget::new(request.bytes_max)));
+    let select = move |holder: &dyn LocalHolder| Ok(holder.select(&selection)?.into_series());
+    let (series, authority) = local(holder, select).await?;
     let messages = Messages::new(series, authority_out(authority));
     Ok(Box::pin(futures::stream::iter(messages.map(Ok))))
 }
@@ -105,8 +108,9 @@ async fn local<T: Send + 'static>(
 }
 
 fn status_of(error: StorageError) -> Status {
-    match error.is_retryable() {
-        true => Status::unavailable(error.to_string()),
-        false => Status::data_loss(error.to_string()),
+    match error {
+        StorageError::OverBudget { .. } => Status::resource_exhausted(error.to_string()),
+        _ if error.is_retryable() => Status::unavailable(error.to_string()),
+        _ => Status::data_loss(error.to_string()),
     }
 }

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use async_trait::async_trait;
 use proto::{Matcher, MetadataEntry, NodeId, TenantName};
 use storage::head::TenantStats;
-use storage::{Selection, SeriesChunks, StorageError};
+use storage::packed::PackedGroup;
+use storage::{PackedSeries, Selection, SeriesChunks, StorageError};
 
 use super::{Blocking, Budget, ReadError};
 
@@ -44,11 +45,58 @@ pub struct FamilyMetadata {
     pub entry: MetadataEntry,
 }
 
+/// Selected series of a holder, in any order; one may occur more than once.
+#[derive(Clone, Debug, Default)]
+pub struct FoundSeries {
+    /// Those of a head on this node.
+    pub packed: Vec<PackedSeries>,
+    /// Others.
+    pub series: Vec<SeriesChunks>,
+}
+
+impl From<Vec<SeriesChunks>> for FoundSeries {
+    fn from(series: Vec<SeriesChunks>) -> FoundSeries {
+        FoundSeries { packed: Vec::new(), series }
+    }
+}
+
+impl FoundSeries {
+    /// Number of series.
+    pub fn len(&self) -> usize {
+        self.packed.iter().map(PackedSeries::len).sum::<usize>() + self.series.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Keeps the series of the tenants of a selection.
+    pub fn retain_tenants(&mut self, selection: &Selection) {
+        for packed in &mut self.packed {
+            packed.retain_tenants(|tenant| selection.takes_tenant(tenant));
+        }
+        self.series.retain(|series| selection.takes_tenant(&series.tenant));
+    }
+
+    /// The tenants, some more than once.
+    pub fn tenants(&self) -> impl Iterator<Item = &TenantName> {
+        let packed = self.packed.iter().flat_map(PackedSeries::groups).map(PackedGroup::tenant);
+        packed.chain(self.series.iter().map(|series| &series.tenant))
+    }
+
+    /// All series one by one.
+    pub fn into_series(self) -> Vec<SeriesChunks> {
+        let packed = self.packed.into_iter().flat_map(PackedSeries::into_series);
+        packed.chain(self.series).collect()
+    }
+}
+
 /// What this node holds itself: head and local blocks. Calls may block on the disk; they are made
 /// on [`LocalHolder::blocking`].
 pub trait LocalHolder: Send + Sync {
-    /// Selected series, in any order; one may occur more than once.
-    fn select(&self, selection: &Selection) -> Result<Vec<SeriesChunks>, StorageError>;
+    /// Selected series, within the selection's budget.
+    fn select(&self, selection: &Selection) -> Result<FoundSeries, StorageError>;
     /// Label names of the selected series, sorted.
     fn label_names(&self, selection: &Selection) -> Result<BTreeSet<String>, StorageError>;
     /// Values of one label of the selected series, sorted.
@@ -71,12 +119,11 @@ pub trait LocalHolder: Send + Sync {
 /// The other holders. Deadlines are the caller's: it drops the future.
 #[async_trait]
 pub trait RemoteHolders: Send + Sync {
-    /// Selected series of a node; what comes in is taken out of the budget.
+    /// Selected series of a node; what comes in is taken out of the selection's budget.
     async fn select(
         &self,
         node: NodeId,
         selection: &Selection,
-        budget: &Budget,
     ) -> Result<(Vec<SeriesChunks>, Authority), ReadError>;
     /// Values of a label, or the label names where `name` is "".
     async fn labels(

@@ -92,7 +92,7 @@ fn merge_series(
 /// Samples of a chunk, which are in order and within its bounds.
 fn decode(chunk: &Chunk, series: &SeriesChunks) -> Result<Vec<(i64, u64)>, SimulationError> {
     let (mut timestamps, mut values) = (Vec::new(), Vec::new());
-    decode_chunk_into(chunk, i64::MIN, i64::MAX, &mut timestamps, &mut values).map_err(
+    decode_chunk_into(chunk.view(), i64::MIN, i64::MAX, &mut timestamps, &mut values).map_err(
         |error| SimulationError::violation("chunks decode", format!("{}: {error}", name(series))),
     )?;
     let bounds = (timestamps.first(), timestamps.last());

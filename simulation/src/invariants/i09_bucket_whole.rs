@@ -121,7 +121,7 @@ fn read_series(
     let key = SeriesKey { tenant: series.tenant.clone(), labels: series.labels.clone() };
     let (mut timestamps, mut values) = (Vec::new(), Vec::new());
     for chunk in &series.chunks {
-        decode_chunk_into(chunk, i64::MIN, i64::MAX, &mut timestamps, &mut values)
+        decode_chunk_into(chunk.view(), i64::MIN, i64::MAX, &mut timestamps, &mut values)
             .map_err(|error| format!("{key}: {error}"))?;
     }
     if !timestamps.is_sorted_by(|a, b| a < b) {

@@ -94,7 +94,7 @@ fn add_all(contents: &mut Contents, all: &[SeriesChunks]) -> Result<(), StorageE
         for chunk in &series.chunks {
             timestamps.clear();
             values.clear();
-            decode_chunk_into(chunk, i64::MIN, i64::MAX, &mut timestamps, &mut values)
+            decode_chunk_into(chunk.view(), i64::MIN, i64::MAX, &mut timestamps, &mut values)
                 .map_err(|error| StorageError::corrupt(key.to_string(), error.to_string()))?;
             for (t, value) in timestamps.iter().zip(&values) {
                 let kept = samples.entry(*t).or_insert(value.to_bits());

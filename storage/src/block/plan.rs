@@ -10,6 +10,7 @@ use proto::{SeriesId, TenantName};
 use super::format::{Origin, SEGMENT_HEADER_BYTES, checked_bytes, segment_path};
 use super::index::{ChunkPlace, Index, IndexedSeries};
 use crate::StorageError;
+use crate::budget::ENTRY_BYTES;
 use crate::chunk::CHUNK_BYTES_MAX;
 use crate::series::{Chunk, Selection, SeriesChunks};
 
@@ -82,9 +83,12 @@ impl Plan {
             if !chunks.iter().any(overlaps) {
                 continue;
             }
+            let wanted_before = plan.wanted.len();
             if !selection.labels_only {
                 plan.want(&chunks, overlaps, guess);
             }
+            let entries = (plan.wanted.len() - wanted_before) as u64 + 1;
+            selection.charge(labels.as_bytes().len() as u64 + entries * ENTRY_BYTES)?;
             let id = SeriesId::of(labels.as_bytes(), tenant_seed);
             plan.series.push(SeriesChunks { tenant: tenant.clone(), id, labels, chunks: vec![] });
             check_limit("series selected in a block", plan.series.len(), SELECT_SERIES_MAX)?;
@@ -116,7 +120,6 @@ impl Plan {
         shape: ReadShape,
     ) -> Result<Vec<ChunkRead>, StorageError> {
         let mut reads: Vec<ChunkRead> = Vec::new();
-        let mut total = 0;
         for (i, wanted) in self.wanted.iter().enumerate() {
             let (segment, start) = split(wanted.place.reference);
             let size = segments.get(segment).copied().unwrap_or(0);
@@ -139,11 +142,8 @@ impl Plan {
                 None => reads.push(ChunkRead { segment, start, end, members: i..i + 1 }),
             }
         }
-        for read in &reads {
-            total += read.end - read.start;
-        }
-        let limit = SELECT_CHUNK_BYTES_MAX as usize;
-        check_limit("bytes of chunks selected in a block", total as usize, limit)?;
+        let (total, limit) = (bytes_of(&reads) as usize, SELECT_CHUNK_BYTES_MAX as usize);
+        check_limit("bytes of chunks selected in a block", total, limit)?;
         Ok(reads)
     }
 
@@ -185,6 +185,11 @@ impl Plan {
         }
         Ok(self.series)
     }
+}
+
+/// Bytes of some reads.
+pub(crate) fn bytes_of(reads: &[ChunkRead]) -> u64 {
+    reads.iter().map(|read| read.end - read.start).sum()
 }
 
 fn check_limit(what: &'static str, count: usize, limit: usize) -> Result<(), StorageError> {

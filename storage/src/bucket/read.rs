@@ -10,7 +10,7 @@ use ulid::Ulid;
 use super::ship::{failed, object_path};
 use crate::StorageError;
 use crate::block::format::{INDEX_FILE, segment_path};
-use crate::block::plan::{ChunkRead, ReadShape};
+use crate::block::plan::{ChunkRead, ReadShape, bytes_of};
 use crate::block::{BlockIndex, BlockMeta, MemorySource, ReadOptions};
 use crate::series::{Selection, SeriesChunks};
 
@@ -70,6 +70,7 @@ impl BucketBlock {
     ) -> Result<Vec<SeriesChunks>, StorageError> {
         let Some(mut plan) = self.index.plan(selection)? else { return Ok(Vec::new()) };
         let mut reads = plan.reads(&self.segments, BUCKET_READS)?;
+        selection.charge(bytes_of(&reads))?;
         while !reads.is_empty() {
             let ulid = self.index.meta.ulid;
             let fetches = reads.drain(..).map(|read| fetch(store.clone(), ulid, read));

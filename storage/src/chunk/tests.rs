@@ -190,7 +190,7 @@ fn a_chunk_holds_65535_samples_and_no_more() {
 fn other_encodings_are_refused_by_name() {
     let chunk =
         |encoding| Chunk { min_ms: 0, max_ms: 0, encoding, data: Bytes::from_static(&[0; 9]) };
-    let decode = |c: &Chunk| decode_chunk_into(c, 0, 1, &mut vec![], &mut vec![]);
+    let decode = |c: &Chunk| decode_chunk_into(c.view(), 0, 1, &mut vec![], &mut vec![]);
     assert_eq!(decode(&chunk(2)), Err(ChunkError::Unsupported { encoding: 2 }));
     let message = decode(&chunk(3)).unwrap_err().to_string();
     assert_eq!(message, "float histogram chunks (encoding 3) are not supported yet");

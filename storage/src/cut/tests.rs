@@ -191,7 +191,7 @@ fn what_was_cut_is_read_back_from_the_blocks() {
                 let (mut timestamps, mut values) = (vec![], vec![]);
                 for chunk in &series.chunks {
                     let (t, v) = (&mut timestamps, &mut values);
-                    crate::chunk::decode_chunk_into(chunk, 0, 9_999, t, v).unwrap();
+                    crate::chunk::decode_chunk_into(chunk.view(), 0, 9_999, t, v).unwrap();
                 }
                 let mut pairs: Vec<_> = timestamps.into_iter().zip(values).collect();
                 pairs.sort_by_key(|(t, _)| *t);

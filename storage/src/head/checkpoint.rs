@@ -202,7 +202,12 @@ impl Partition {
     /// The chunks of a series, oldest first, without those of dropped parts.
     fn saved_chunks(&self, slot: u32) -> Vec<SavedChunk> {
         let mut chunks = Vec::new();
-        let wanted = Wanted::Time { start_ms: i64::MIN, end_ms: i64::MAX, labels_only: false };
+        let wanted = Wanted::Time {
+            start_ms: i64::MIN,
+            end_ms: i64::MAX,
+            labels_only: false,
+            latest_only: false,
+        };
         self.visit_chunks(slot, wanted, &mut |chunk| {
             if journal::planted!("G10") && chunk.is_tail {
                 return;

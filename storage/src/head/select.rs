@@ -7,7 +7,6 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use proto::TenantName;
 
 use super::chunks::{CHUNK_BYTES, encode_run};
@@ -15,9 +14,15 @@ use super::options::LOCK_SLOTS_MAX;
 use super::partition::{Partition, TenantIndex};
 use super::parts::PartIndex;
 use super::slab::NONE;
-use super::symbols::Symbols;
+use super::symbols::{PairId, Symbols};
+use super::table::{Table, spread};
 use super::{Head, StorageError};
-use crate::series::{Chunk, ENCODING_XOR, Selection, SeriesChunks};
+use crate::chunk::{XOR_HEADER_BYTES, XOR_SAMPLE_BYTES_MAX};
+use crate::packed::{GroupBuilder, PackedSeries};
+use crate::series::{ChunkView, ENCODING_XOR, Selection, SeriesChunks};
+
+/// Bytes that are held before they are taken out of a budget.
+const CHARGE_BYTES: usize = 1 << 20;
 
 /// Slots found under one lock hold, to be read under later ones.
 #[derive(Debug)]
@@ -28,19 +33,15 @@ pub(super) struct Candidates {
     pub slots: Vec<(u32, u16)>,
 }
 
-/// A chunk whose bytes are in a common buffer.
-struct Found {
-    min_ms: i64,
-    max_ms: i64,
-    at: std::ops::Range<usize>,
-}
-
-/// Copies chunks of many series into one buffer.
-#[derive(Default)]
-struct Gather {
-    bytes: Vec<u8>,
-    chunks: Vec<Found>,
-    series: Vec<(SeriesChunks, std::ops::Range<usize>)>,
+/// Packs the series of one partition.
+struct Packer<'s> {
+    selection: Option<&'s Selection>,
+    packed: PackedSeries,
+    /// Pair numbers by symbol, as long as no symbol was freed.
+    numbers: Table,
+    /// The symbol of each pair number.
+    symbols: Vec<PairId>,
+    freed: u64,
 }
 
 /// A chunk where it lies.
@@ -53,37 +54,53 @@ pub(super) struct ChunkRef<'a> {
     pub data: &'a [u8],
 }
 
+impl<'a> ChunkRef<'a> {
+    fn view(&self) -> ChunkView<'a> {
+        let (min_ms, max_ms) = (self.min_ms, self.max_ms);
+        ChunkView { min_ms, max_ms, encoding: ENCODING_XOR, data: self.data }
+    }
+}
+
 /// Which chunks of a series to copy.
 #[derive(Clone, Copy)]
 pub(super) enum Wanted {
     /// Those that overlap a time, in any part that is not dropped.
-    Time { start_ms: i64, end_ms: i64, labels_only: bool },
+    Time { start_ms: i64, end_ms: i64, labels_only: bool, latest_only: bool },
     /// Those of one part.
     Part(PartIndex),
 }
 
-impl Gather {
-    fn push(&mut self, chunk: &ChunkRef<'_>) {
-        let start = self.bytes.len();
-        self.bytes.extend_from_slice(chunk.data);
-        let (min_ms, max_ms) = (chunk.min_ms, chunk.max_ms);
-        self.chunks.push(Found { min_ms, max_ms, at: start..self.bytes.len() });
+impl<'s> Packer<'s> {
+    fn new(selection: Option<&'s Selection>) -> Packer<'s> {
+        let (packed, numbers) = (PackedSeries::default(), Table::default());
+        Packer { selection, packed, numbers, symbols: Vec::new(), freed: 0 }
     }
 
-    fn finish(self, out: &mut Vec<SeriesChunks>) {
-        let Gather { bytes, chunks, series } = self;
-        let bytes = Bytes::from(bytes);
-        out.extend(series.into_iter().map(|(mut series, range)| {
-            let found = chunks[range].iter().map(|found| Chunk {
-                min_ms: found.min_ms,
-                max_ms: found.max_ms,
-                encoding: ENCODING_XOR,
-                data: bytes.slice(found.at.clone()),
-            });
-            series.chunks = found.collect();
-            series.chunks.sort_by_key(|chunk| (chunk.min_ms, chunk.max_ms));
-            series
-        }));
+    fn charge(&self, bytes: usize) -> Result<(), StorageError> {
+        self.selection.map_or(Ok(()), |selection| selection.charge(bytes as u64))
+    }
+
+    /// Forgets symbols that may have come to mean something else.
+    fn look_at(&mut self, symbols: &Symbols) {
+        if symbols.freed() != self.freed {
+            self.freed = symbols.freed();
+            self.numbers = Table::default();
+        }
+    }
+
+    /// The number of a pair. Neighbours share most pairs: `near` is tried first.
+    fn number(&mut self, pair: PairId, near: Option<u32>, symbols: &Symbols) -> u32 {
+        if let Some(near) = near.filter(|near| self.symbols[*near as usize] == pair) {
+            return near;
+        }
+        let hash = spread(u64::from(pair));
+        let known = self.numbers.find(hash, |number| self.symbols[number as usize] == pair);
+        known.unwrap_or_else(|| {
+            let number = self.packed.pairs_mut().push(symbols.pair(pair));
+            self.symbols.push(pair);
+            self.numbers.insert(hash, number);
+            number
+        })
     }
 }
 
@@ -105,6 +122,11 @@ impl Partition {
         wanted: Wanted,
         visit: &mut impl FnMut(ChunkRef<'_>),
     ) {
+        if matches!(wanted, Wanted::Time { latest_only: true, .. })
+            && self.visit_latest(slot, wanted, visit)
+        {
+            return;
+        }
         for line in self.closed_of(slot) {
             if self.wants(wanted, line.part, line.min_ms, line.max_ms()) {
                 let data = &self.slab.get(line.data)[..usize::from(line.bytes)];
@@ -121,6 +143,27 @@ impl Partition {
         if hot.side > 0 {
             self.visit_side(slot, wanted, visit);
         }
+    }
+
+    /// Hands over the newest sample of a series alone, if it is wanted and nothing can stand
+    /// beside it.
+    fn visit_latest(
+        &self,
+        slot: u32,
+        wanted: Wanted,
+        visit: &mut impl FnMut(ChunkRef<'_>),
+    ) -> bool {
+        let hot = self.hot.at(slot);
+        let (part, last_ms) = (hot.part, hot.last_ms);
+        let is_alone = hot.tail != NONE && hot.side == 0 && hot.is_last(last_ms, hot.last_bits);
+        if !is_alone || !self.wants(wanted, part, last_ms, last_ms) {
+            return false;
+        }
+        let mut bytes = [0u8; XOR_HEADER_BYTES + XOR_SAMPLE_BYTES_MAX];
+        let (length, ..) = encode_run(&[(part, last_ms, hot.last_bits)], &mut bytes);
+        let (min_ms, max_ms, data) = (last_ms, last_ms, &bytes[..length]);
+        visit(ChunkRef { part, is_tail: false, min_ms, max_ms, data });
+        true
     }
 
     /// Encodes the samples beside the chunks, one chunk a part, and hands these over.
@@ -167,35 +210,42 @@ impl Partition {
     /// Copies one step of candidates.
     fn read_step(
         &self,
-        candidates: &Candidates,
-        step: &[(u32, u16)],
+        (candidates, step): (&Candidates, &[(u32, u16)]),
         wanted: Wanted,
         symbols: &Symbols,
-        out: &mut Vec<SeriesChunks>,
-    ) {
-        let mut gather = Gather::default();
-        let labels_only = matches!(wanted, Wanted::Time { labels_only: true, .. });
+        packer: &mut Packer<'_>,
+    ) -> Result<(), StorageError> {
+        packer.look_at(symbols);
+        let (mut group, mut charged) = (GroupBuilder::default(), 0);
+        let (pairs_before, labels_only) = (
+            packer.packed.pairs().bytes(),
+            matches!(wanted, Wanted::Time { labels_only: true, .. }),
+        );
         for (slot, _) in step.iter().filter(|(s, g)| self.is_current(candidates, *s, *g)) {
-            let (first, mut any) = (gather.chunks.len(), false);
+            let mut any = false;
             self.visit_chunks(*slot, wanted, &mut |chunk| {
                 any = true;
                 if !labels_only {
-                    gather.push(&chunk);
+                    group.push_chunk(chunk.view());
                 }
             });
             if !any {
                 continue;
             }
-            let series = SeriesChunks {
-                tenant: candidates.tenant.clone(),
-                id: self.id_of(*slot),
-                labels: self.labels_of(*slot, symbols),
-                chunks: Vec::new(),
-            };
-            let last = gather.chunks.len();
-            gather.series.push((series, first..last));
+            for pair in self.pairs_of(*slot) {
+                let number = packer.number(pair, group.number_near(), symbols);
+                group.push_number(number);
+            }
+            group.push_series(self.id_of(*slot));
+            if group.bytes() - charged > CHARGE_BYTES {
+                packer.charge(group.bytes() - charged)?;
+                charged = group.bytes();
+            }
         }
-        gather.finish(out);
+        let pairs = packer.packed.pairs().bytes() - pairs_before;
+        packer.charge(group.bytes() - charged + pairs)?;
+        packer.packed.push_group(candidates.tenant.clone(), group);
+        Ok(())
     }
 }
 
@@ -203,37 +253,58 @@ impl Head {
     /// Series of the selection with copies of their chunks, in no particular order. Chunks of one
     /// series may overlap; see [`crate::series`].
     pub fn select(&self, selection: &Selection) -> Result<Vec<SeriesChunks>, StorageError> {
-        let wanted = Wanted::Time {
-            start_ms: selection.start_ms,
-            end_ms: selection.end_ms,
-            labels_only: selection.labels_only,
-        };
         let mut out = Vec::new();
         for number in 0..self.partitions() {
-            let found = {
-                let partition = self.partition(number).lock();
-                let symbols = self.shared().symbols.read();
-                partition.candidates(selection, &symbols)
-            };
-            for candidates in &found {
-                self.read_candidates(number, candidates, wanted, &mut out);
-            }
+            out.extend(self.select_partition(number, selection)?.into_series());
         }
         Ok(out)
     }
 
+    /// The part of [`Head::select`] that is in partition `number`, packed.
+    pub fn select_partition(
+        &self,
+        number: usize,
+        selection: &Selection,
+    ) -> Result<PackedSeries, StorageError> {
+        let Selection { start_ms, end_ms, labels_only, latest_only, .. } = *selection;
+        let wanted = Wanted::Time { start_ms, end_ms, labels_only, latest_only };
+        let found = {
+            let partition = self.partition(number).lock();
+            let symbols = self.shared().symbols.read();
+            partition.candidates(selection, &symbols)
+        };
+        let mut packer = Packer::new(Some(selection));
+        for candidates in &found {
+            self.pack_candidates(number, candidates, wanted, &mut packer)?;
+        }
+        Ok(packer.packed)
+    }
+
+    /// Series of a partition, one by one.
     pub(super) fn read_candidates(
         &self,
         number: usize,
         candidates: &Candidates,
         wanted: Wanted,
-        out: &mut Vec<SeriesChunks>,
-    ) {
+    ) -> Result<impl Iterator<Item = SeriesChunks> + use<>, StorageError> {
+        let mut packer = Packer::new(None);
+        self.pack_candidates(number, candidates, wanted, &mut packer)?;
+        Ok(packer.packed.into_series())
+    }
+
+    fn pack_candidates(
+        &self,
+        number: usize,
+        candidates: &Candidates,
+        wanted: Wanted,
+        packer: &mut Packer<'_>,
+    ) -> Result<(), StorageError> {
         for step in candidates.slots.chunks(LOCK_SLOTS_MAX) {
             let partition = self.partition(number).lock();
             let symbols = self.shared().symbols.read();
-            partition.read_step(candidates, step, wanted, &symbols, out);
+            partition.read_step((candidates, step), wanted, &symbols, packer)?;
         }
+        Ok(())
     }
 
     /// Names of labels of the selection's series. Without matchers on labels the index answers,

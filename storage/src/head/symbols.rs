@@ -45,6 +45,7 @@ pub struct Symbols {
     names: BTreeMap<Arc<str>, NameId>,
     name_list: Vec<Name>,
     names_free: Vec<NameId>,
+    freed: u64,
 }
 
 impl Symbols {
@@ -117,6 +118,7 @@ impl Symbols {
             self.table.remove(hash, id);
             self.slab.free(self.symbols.at(id).block);
             self.release_name(self.symbols.at(id).name);
+            self.freed += 1;
             self.free.push(id);
         }
     }
@@ -162,6 +164,11 @@ impl Symbols {
         let mut joined = Vec::with_capacity(bytes);
         pairs.for_each(|id| joined.extend_from_slice(self.pair(id)));
         Labels::from_canonical(Bytes::from(joined)).expect("the pairs came from a label set")
+    }
+
+    /// Pairs that were freed so far. While it stays, numbers of pairs mean what they meant.
+    pub fn freed(&self) -> u64 {
+        self.freed
     }
 
     /// Bytes held for symbols and their table.
@@ -215,7 +222,7 @@ mod tests {
         symbols.intern(&set(&[("b", "2")]), &mut b);
         assert_eq!(a[1], b[0]);
         a.iter().for_each(|(_, pair)| symbols.release(*pair));
-        assert_eq!(symbols.len(), 1);
+        assert_eq!((symbols.len(), symbols.freed()), (1, 1));
         assert_eq!((symbols.lookup("a", "1"), symbols.name("a")), (None, None));
         assert_eq!(symbols.lookup("b", "2"), Some(b[0].1));
     }

@@ -90,7 +90,7 @@ fn samples(series: &SeriesChunks) -> Vec<(i64, u64)> {
     let mut merged = std::collections::BTreeMap::new();
     for chunk in &series.chunks {
         let (mut timestamps, mut values) = (vec![], vec![]);
-        decode_chunk_into(chunk, i64::MIN, i64::MAX, &mut timestamps, &mut values).unwrap();
+        decode_chunk_into(chunk.view(), i64::MIN, i64::MAX, &mut timestamps, &mut values).unwrap();
         assert_eq!(timestamps.first(), Some(&chunk.min_ms));
         assert_eq!(timestamps.last(), Some(&chunk.max_ms));
         for (t, v) in timestamps.into_iter().zip(values) {

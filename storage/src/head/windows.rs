@@ -146,7 +146,7 @@ impl Head {
                 partition.all_of(tenant).map(|candidates| (index, candidates))
             };
             if let Some((index, candidates)) = found {
-                self.read_candidates(number, &candidates, Wanted::Part(index), &mut out);
+                out.extend(self.read_candidates(number, &candidates, Wanted::Part(index))?);
             }
         }
         out.sort_by(|a, b| a.labels.cmp(&b.labels));

@@ -88,13 +88,14 @@ impl QueryApi {
     ) -> Result<HttpResponse, ApiError> {
         let params = Params::of(request, body)?;
         let shown = Shown::of(&params)?;
-        let fanout = self.fanout(request, &params)?;
+        let mut fanout = self.fanout(request, &params)?;
         let times = times_of(self, &params)?;
         let began = Instant::now();
         let plan = Engine::new(self.options(&params)?).prepare(params.query(), times);
         let plan = plan.map_err(about_query)?;
         let (deadline, parsing) = (fanout.deadline, began.elapsed());
-        let permit = self.admit(deadline).await?;
+        let permit = Arc::new(self.admit(deadline).await?);
+        fanout.place = Some(permit.clone());
         let spent = Spent { parsing, queue: began.elapsed() - parsing };
         let answer = timeout_at(deadline, self.run(plan, fanout, permit, (shown, spent))).await;
         let late = |_| ApiError::timeout("query timed out in expression evaluation");
@@ -132,7 +133,7 @@ impl QueryApi {
         &self,
         plan: Plan,
         fanout: Fanout,
-        permit: OwnedSemaphorePermit,
+        permit: Arc<OwnedSemaphorePermit>,
         (shown, spent): (Shown, Spent),
     ) -> Result<Vec<u8>, ApiError> {
         let cancel = CancelOnDrop(Arc::default());

@@ -34,6 +34,7 @@ impl QueryApi {
             partial_response: params.flag("partial_response", parts.partial_response)?,
             deadline: Instant::now() + self.timeout(params)?,
             budget: Arc::new(Budget::new(parts.bytes_max)),
+            place: None,
         })
     }
 

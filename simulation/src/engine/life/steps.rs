@@ -244,6 +244,6 @@ impl Life {
         let end_ms = self.now_ms + self.random.between(-2 * window_ms, window_ms);
         let start_ms = end_ms - self.random.between(0, 4 * window_ms);
         let tenants = vec![Matcher::equal("", tenant.as_str())];
-        Selection { tenants, matchers, start_ms, end_ms, labels_only: false }
+        Selection { tenants, matchers, start_ms, end_ms, ..Selection::default() }
     }
 }

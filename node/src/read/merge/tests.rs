@@ -1,0 +1,179 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use journal::files::memory::MemoryFiles;
+use proptest::prelude::*;
+use proto::ids::tenant_seed;
+use proto::{Epoch, SampleBatch, SeriesId, TenantName};
+use storage::Selection;
+use storage::head::{Head, HeadOptions};
+
+use super::*;
+
+fn chunk(min_ms: i64, data: &'static [u8]) -> Chunk {
+    Chunk { min_ms, max_ms: min_ms + 1, encoding: 1, data: Bytes::from_static(data) }
+}
+
+fn series(tenant: &str, labels: &[(&str, &str)], chunks: Vec<Chunk>) -> SeriesChunks {
+    SeriesChunks {
+        tenant: TenantName::new(tenant).unwrap(),
+        id: SeriesId(0),
+        labels: Labels::from_pairs(labels.iter().copied()).unwrap(),
+        chunks,
+    }
+}
+
+fn merge(parts: Vec<FoundSeries>, replica_labels: &[&str]) -> (Merged, Interner) {
+    let replica_labels: Vec<String> = replica_labels.iter().map(|l| (*l).to_owned()).collect();
+    let rules = LabelRules { tenant_label: "tenant_id".to_owned(), replica_labels };
+    let (mut merge, mut names) = (Merge::new(rules), Interner::default());
+    parts.into_iter().for_each(|part| merge.add(part, &mut names));
+    (merge.finish(), names)
+}
+
+/// Labels and chunks per replica of the merged series.
+fn merged(all: Vec<SeriesChunks>, replica_labels: &[&str]) -> Vec<(String, Vec<usize>)> {
+    let (merged, names) = merge(vec![FoundSeries::from(all)], replica_labels);
+    let shown = |index: usize| {
+        let pairs = merged.pairs(index);
+        let in_order = pairs.iter().map(|p| names.pair(*p).0).is_sorted_by(|a, b| a < b);
+        let labels = names.labels(pairs).unwrap().to_string();
+        assert!(in_order, "{labels}");
+        let Samples::Replicas(replicas) = &merged.series[index].samples else { panic!("packed") };
+        (labels, replicas.iter().map(|replica| replica.chunks.len()).collect())
+    };
+    let mut found: Vec<_> = (0..merged.len()).map(shown).collect();
+    found.sort();
+    found
+}
+
+#[test]
+fn equal_chunks_of_two_sources_are_kept_once() {
+    let labels = [("__name__", "up"), ("z", "1")];
+    let here = series("a", &labels, vec![chunk(1, b"x"), chunk(5, b"y")]);
+    let there = series("a", &labels, vec![chunk(5, b"y"), chunk(9, b"z")]);
+    let found = merged(vec![here, there], &[]);
+    assert_eq!(found, [("up{tenant_id=\"a\", z=\"1\"}".to_owned(), vec![3])]);
+}
+
+#[test]
+fn tenants_stay_apart_and_the_tenant_label_wins() {
+    let a = series("a", &[("__name__", "up"), ("tenant_id", "b")], vec![]);
+    let b = series("b", &[("__name__", "up")], vec![]);
+    let found = merged(vec![a, b], &["tenant_id"]);
+    let labels: Vec<&str> = found.iter().map(|(labels, _)| labels.as_str()).collect();
+    assert_eq!(labels, ["up{tenant_id=\"a\"}", "up{tenant_id=\"b\"}"]);
+}
+
+#[test]
+fn replicas_fall_together_only_without_their_label() {
+    let one = series("a", &[("prometheus_replica", "0")], vec![chunk(1, b"x")]);
+    let two = series("a", &[("prometheus_replica", "1")], vec![chunk(1, b"x")]);
+    let both = vec![one, two];
+    assert_eq!(merged(both.clone(), &[]).len(), 2);
+    let found = merged(both, &["prometheus_replica"]);
+    assert_eq!(found, [("{tenant_id=\"a\"}".to_owned(), vec![1, 1])]);
+}
+
+/// A head with these series: tenant, job, kind of labels, timestamps.
+fn head(all: &[(bool, u8, u8, BTreeSet<i64>)]) -> Head {
+    let options = HeadOptions { partitions: 2, window_ms: 10_000, ..HeadOptions::default() };
+    let files = Arc::new(MemoryFiles::default());
+    let head = Head::open(files, Path::new("/data"), options, Arc::default()).unwrap();
+    for (is_b, job, kind, times) in all {
+        let tenant = TenantName::new(if *is_b { "b" } else { "a" }).unwrap();
+        let labels = labels_of(*job, *kind);
+        let id = SeriesId::of(labels.as_bytes(), tenant_seed(&tenant, 1));
+        let mut batch = SampleBatch::new(tenant, Epoch(1));
+        batch.push_series(id);
+        // Values do not tell replicas of one time apart: which of them wins is not asked here.
+        times.iter().for_each(|time| batch.push_sample(*time, *time as f64));
+        batch.labels.push((0, labels));
+        head.append(0, &batch).unwrap();
+    }
+    head
+}
+
+fn labels_of(job: u8, kind: u8) -> Labels {
+    let mut pairs = vec![("__name__", "up".to_owned()), ("zone", format!("z{job}"))];
+    match kind {
+        0 => {}
+        1 => pairs.push(("tenant_id", "mine".to_owned())),
+        n => pairs.push(("replica", format!("r{n}"))),
+    }
+    Labels::from_pairs(pairs).unwrap()
+}
+
+type Shown = BTreeMap<String, Vec<(i64, u64)>>;
+
+fn shown(parts: Vec<FoundSeries>, replica_labels: &[&str], times: (i64, i64)) -> Shown {
+    let (merged, names) = merge(parts, replica_labels);
+    let mut all = Shown::new();
+    for index in 0..merged.len() {
+        let mut columns = Columns::default();
+        merged.read(index, times, &mut columns).unwrap();
+        let labels = names.labels(merged.pairs(index)).unwrap().to_string();
+        let values = columns.values.iter().map(|value| value.to_bits());
+        let samples = columns.timestamps.iter().copied().zip(values).collect();
+        assert!(all.insert(labels, samples).is_none(), "a series came twice");
+    }
+    all
+}
+
+fn packed(head: &Head, selection: &Selection) -> FoundSeries {
+    let parts = (0..head.partitions()).map(|n| head.select_partition(n, selection).unwrap());
+    FoundSeries { packed: parts.collect(), series: Vec::new() }
+}
+
+proptest! {
+    /// Two nodes' heads, each packed or series by series: the answer is the same.
+    #[test]
+    fn packed_series_merge_as_single_ones_do(
+        here in series_of_a_head(),
+        there in series_of_a_head(),
+        replicas in any::<bool>(),
+        start in 0i64..40,
+        length in 0i64..40,
+    ) {
+        let times = (start * 1_000, (start + length) * 1_000);
+        let selection =
+            Selection { start_ms: times.0, end_ms: times.1, ..Selection::default() };
+        let heads = [head(&here), head(&there)];
+        let replica_labels: &[&str] = if replicas { &["replica"] } else { &[] };
+        let single = |head: &Head| FoundSeries::from(head.select(&selection).unwrap());
+        let expected = shown(heads.iter().map(single).collect(), replica_labels, times);
+        let both = heads.iter().map(|head| packed(head, &selection)).collect();
+        prop_assert_eq!(&shown(both, replica_labels, times), &expected);
+        let mixed = vec![packed(&heads[0], &selection), single(&heads[1])];
+        prop_assert_eq!(&shown(mixed, replica_labels, times), &expected);
+        let mixed = vec![single(&heads[0]), packed(&heads[1], &selection)];
+        prop_assert_eq!(&shown(mixed, replica_labels, times), &expected);
+    }
+
+    /// Whatever a source leaves out, the latest sample of each series is there.
+    #[test]
+    fn the_latest_samples_are_those_of_whole_series(
+        all in series_of_a_head(),
+        start in 0i64..40,
+        length in 0i64..40,
+    ) {
+        let times = (start * 1_000, (start + length) * 1_000);
+        let head = head(&all);
+        let whole = Selection { start_ms: times.0, end_ms: times.1, ..Selection::default() };
+        let latest = Selection { latest_only: true, ..whole.clone() };
+        let last = |shown: Shown| -> BTreeMap<String, (i64, u64)> {
+            let last = |(labels, samples): (String, Vec<(i64, u64)>)| Some((labels, *samples.last()?));
+            shown.into_iter().filter_map(last).collect()
+        };
+        let expected = last(shown(vec![packed(&head, &whole)], &[], times));
+        prop_assert_eq!(last(shown(vec![packed(&head, &latest)], &[], times)), expected);
+    }
+}
+
+/// Tenant, job, kind of labels and timestamps of some series, some of them written twice.
+fn series_of_a_head() -> impl Strategy<Value = Vec<(bool, u8, u8, BTreeSet<i64>)>> {
+    let times = prop::collection::btree_set((0i64..40).prop_map(|t| t * 1_000), 1..12);
+    prop::collection::vec((any::<bool>(), 0u8..4, 0u8..4, times), 0..12)
+}
