@@ -96,6 +96,17 @@ impl Labels {
         Iter(&self.0)
     }
 
+    /// The canonical bytes of each label, each a label set of its own.
+    pub fn pairs(&self) -> impl Iterator<Item = &[u8]> {
+        let mut rest: &[u8] = &self.0;
+        std::iter::from_fn(move || {
+            let before = rest;
+            rest = rest.get(1..)?;
+            take_bytes(&mut rest).expect("canonical bytes were checked");
+            Some(&before[..before.len() - rest.len()])
+        })
+    }
+
     /// The value of a label, if it is there.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.iter().find(|(n, _)| *n == name).map(|(_, value)| value)

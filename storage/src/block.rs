@@ -25,8 +25,8 @@ use journal::files::Files;
 use proto::TenantName;
 use proto::ids::tenant_seed;
 
-use crate::StorageError;
 use crate::series::{Selection, SeriesChunks};
+use crate::{PackedSeries, StorageError};
 use format::{INDEX_FILE, Origin, SEGMENT_HEADER_BYTES, SEGMENT_MAGIC, segment_path};
 use index::Index;
 use plan::{Plan, ReadShape};
@@ -141,7 +141,8 @@ impl BlockIndex {
 
     fn series_only(&self, selection: &Selection) -> Result<Vec<SeriesChunks>, StorageError> {
         let selection = Selection { labels_only: true, ..selection.clone() };
-        self.plan(&selection)?.map_or(Ok(Vec::new()), Plan::finish)
+        let packed = self.plan(&selection)?.map_or(Ok(PackedSeries::default()), Plan::finish);
+        Ok(packed?.into_series().collect())
     }
 }
 
@@ -205,7 +206,14 @@ impl Block {
     /// The selected series, sorted by labels, with their chunks that overlap the time. Chunks may
     /// hold samples outside of the time.
     pub fn select(&self, selection: &Selection) -> Result<Vec<SeriesChunks>, StorageError> {
-        let Some(mut plan) = self.index.plan(selection)? else { return Ok(Vec::new()) };
+        Ok(self.select_packed(selection)?.into_series().collect())
+    }
+
+    /// [`Block::select`], packed.
+    pub fn select_packed(&self, selection: &Selection) -> Result<PackedSeries, StorageError> {
+        let Some(mut plan) = self.index.plan(selection)? else {
+            return Ok(PackedSeries::default());
+        };
         let sizes: Vec<u64> = self.segments.iter().map(|segment| segment.size()).collect();
         let mut reads = plan.reads(&sizes, LOCAL_READS)?;
         selection.charge(plan::bytes_of(&reads))?;

@@ -36,7 +36,7 @@ mod stage;
 mod state_file;
 mod stats;
 mod symbols;
-mod table;
+pub(crate) mod table;
 mod windows;
 
 use std::path::{Path, PathBuf};

@@ -1,11 +1,15 @@
-//! Series of a head in a form for many of them: each label pair once, chunks in common buffers.
+//! Series of one source in a form for many of them: each label pair once, chunks in common buffers.
+//!
+//! Every source of a query answers in this form; whoever wants series one by one takes it apart.
 
 use bytes::Bytes;
 use proto::{Labels, SeriesId, TenantName};
+use xxhash_rust::xxh3::xxh3_64;
 
-use crate::series::{Chunk, ChunkView, ENCODING_XOR, SeriesChunks};
+use crate::head::table::{Table, spread};
+use crate::series::{Chunk, ChunkView, SeriesChunks};
 
-/// Series that were selected in a part of a head, each once.
+/// Selected series of a source. One may occur more than once.
 #[derive(Clone, Debug, Default)]
 pub struct PackedSeries {
     pairs: PackedPairs,
@@ -36,6 +40,7 @@ struct PackedChunk {
     max_ms: i64,
     start: usize,
     end: usize,
+    encoding: u8,
 }
 
 /// A series: what of the group's numbers and chunks ends with it.
@@ -44,6 +49,14 @@ struct Entry {
     id: SeriesId,
     numbers_end: usize,
     chunks_end: usize,
+}
+
+/// Finds the numbers of pairs by keys of the source's, each of which names one pair.
+#[derive(Debug, Default)]
+pub(crate) struct PairNumbers {
+    table: Table,
+    /// The key of each number.
+    keys: Vec<u64>,
 }
 
 /// Makes a group.
@@ -90,9 +103,31 @@ impl PackedSeries {
         })
     }
 
-    /// Groups without their pairs, to be kept after these were translated.
-    pub fn into_groups(self) -> Vec<PackedGroup> {
-        self.groups
+    /// Packs series that came one by one, those of one tenant best behind each other.
+    pub fn pack(series: impl IntoIterator<Item = SeriesChunks>) -> PackedSeries {
+        let (mut packed, mut known) = (PackedSeries::default(), Table::default());
+        let mut group: Option<(TenantName, GroupBuilder)> = None;
+        for series in series {
+            if group.as_ref().is_some_and(|(tenant, _)| *tenant != series.tenant) {
+                packed.push_open(group.take());
+            }
+            let (_, builder) =
+                group.get_or_insert_with(|| (series.tenant.clone(), GroupBuilder::default()));
+            for pair in series.labels.pairs() {
+                let number = packed.pairs.number_of(pair, builder.number_near(), &mut known);
+                builder.push_number(number);
+            }
+            series.chunks.iter().for_each(|chunk| builder.push_chunk(chunk.view()));
+            builder.push_series(series.id);
+        }
+        packed.push_open(group);
+        packed
+    }
+
+    fn push_open(&mut self, group: Option<(TenantName, GroupBuilder)>) {
+        if let Some((tenant, builder)) = group {
+            self.push_group(tenant, builder);
+        }
     }
 
     pub(crate) fn pairs_mut(&mut self) -> &mut PackedPairs {
@@ -134,18 +169,40 @@ impl PackedPairs {
         (self.ends.len() - 1) as u32
     }
 
+    /// The number of a canonical pair that is known, `near` perhaps, or new.
+    fn number_of(&mut self, pair: &[u8], near: Option<u32>, known: &mut Table) -> u32 {
+        if let Some(near) = near.filter(|near| self.bytes_of(*near) == pair) {
+            return near;
+        }
+        let hash = spread(xxh3_64(pair));
+        known.find(hash, |number| self.bytes_of(number) == pair).unwrap_or_else(|| {
+            let number = self.push(pair);
+            known.insert(hash, number);
+            number
+        })
+    }
+
     fn bytes_of(&self, number: u32) -> &[u8] {
         let number = number as usize;
         let start = number.checked_sub(1).map_or(0, |before| self.ends[before]);
         &self.bytes[start..self.ends[number]]
     }
 
+    /// Id of the series with these pairs, which are in order of their names.
+    pub(crate) fn id_of(&self, numbers: &[u32], tenant_seed: u64) -> SeriesId {
+        SeriesId::of(self.join_bytes(numbers).as_slice(), tenant_seed)
+    }
+
     /// The label set of pairs that are in order of their names.
     fn join(&self, numbers: &[u32]) -> Labels {
+        labels(self.join_bytes(numbers).into())
+    }
+
+    fn join_bytes(&self, numbers: &[u32]) -> Vec<u8> {
         let bytes: usize = numbers.iter().map(|number| self.bytes_of(*number).len()).sum();
         let mut joined = Vec::with_capacity(bytes);
         numbers.iter().for_each(|number| joined.extend_from_slice(self.bytes_of(*number)));
-        labels(joined.into())
+        joined
     }
 }
 
@@ -182,7 +239,7 @@ impl PackedGroup {
         chunks.iter().map(|chunk| ChunkView {
             min_ms: chunk.min_ms,
             max_ms: chunk.max_ms,
-            encoding: ENCODING_XOR,
+            encoding: chunk.encoding,
             data: &self.data[chunk.start..chunk.end],
         })
     }
@@ -217,13 +274,41 @@ impl PackedGroup {
     }
 }
 
+impl PairNumbers {
+    /// The number of a key's pair: `near` perhaps, known, or made by `write`.
+    pub(crate) fn number<E>(
+        &mut self,
+        key: u64,
+        near: Option<u32>,
+        write: impl FnOnce() -> Result<u32, E>,
+    ) -> Result<u32, E> {
+        if let Some(near) = near.filter(|near| self.keys[*near as usize] == key) {
+            return Ok(near);
+        }
+        let hash = spread(key);
+        if let Some(number) = self.table.find(hash, |number| self.keys[number as usize] == key) {
+            return Ok(number);
+        }
+        let number = write()?;
+        debug_assert_eq!(number as usize, self.keys.len(), "pairs are numbered here only");
+        self.keys.push(key);
+        self.table.insert(hash, number);
+        Ok(number)
+    }
+
+    /// Forgets what the keys name; numbers stay.
+    pub(crate) fn forget(&mut self) {
+        self.table = Table::default();
+    }
+}
+
 impl GroupBuilder {
     /// Copies a chunk of the series that comes next.
     pub(crate) fn push_chunk(&mut self, chunk: ChunkView<'_>) {
         let start = self.data.len();
         self.data.extend_from_slice(chunk.data);
-        let (min_ms, max_ms, end) = (chunk.min_ms, chunk.max_ms, self.data.len());
-        self.chunks.push(PackedChunk { min_ms, max_ms, start, end });
+        let ChunkView { min_ms, max_ms, encoding, .. } = chunk;
+        self.chunks.push(PackedChunk { min_ms, max_ms, start, end: self.data.len(), encoding });
     }
 
     /// Adds a label pair of the series that comes next.

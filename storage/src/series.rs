@@ -42,7 +42,7 @@ impl Chunk {
 }
 
 /// A chunk where it lies; see [`Chunk`].
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct ChunkView<'a> {
     /// Timestamp of the first sample.
     pub min_ms: i64,

@@ -7,11 +7,10 @@ use async_trait::async_trait;
 use parking_lot::Mutex;
 use proto::{Labels, Matcher, MetadataEntry, MetricType, NodeId, SeriesId, TenantName};
 use storage::head::TenantStats;
-use storage::{Selection, SeriesChunks, StorageError};
+use storage::{PackedSeries, Selection, SeriesChunks, StorageError};
 
 use super::sources::{
-    Authority, FamilyMetadata, FoundSeries, LocalHolder, ReadView, RemoteHolders, RingHolders,
-    Views,
+    Authority, FamilyMetadata, LocalHolder, ReadView, RemoteHolders, RingHolders, Views,
 };
 use super::{Blocking, Budget, ReadError, Sources};
 
@@ -51,7 +50,7 @@ impl FakeHolder {
 }
 
 impl LocalHolder for FakeHolder {
-    fn select(&self, selection: &Selection) -> Result<FoundSeries, StorageError> {
+    fn select(&self, selection: &Selection) -> Result<Vec<PackedSeries>, StorageError> {
         let mut found: Vec<SeriesChunks> = self.takes(selection).cloned().collect();
         if selection.labels_only {
             found.iter_mut().for_each(|series| series.chunks.clear());
@@ -59,7 +58,7 @@ impl LocalHolder for FakeHolder {
         if let Some(budget) = &selection.budget {
             budget.take_series(&found)?;
         }
-        Ok(found.into())
+        Ok(vec![PackedSeries::pack(found)])
     }
 
     fn label_names(&self, selection: &Selection) -> Result<BTreeSet<String>, StorageError> {
@@ -123,9 +122,9 @@ impl RemoteHolders for FakeRemotes {
         &self,
         node: NodeId,
         selection: &Selection,
-    ) -> Result<(Vec<SeriesChunks>, Authority), ReadError> {
+    ) -> Result<(Vec<PackedSeries>, Authority), ReadError> {
         let holder = self.holder(node)?;
-        Ok((holder.select(selection)?.into_series(), holder.authority()))
+        Ok((holder.select(selection)?, holder.authority()))
     }
 
     async fn labels(

@@ -7,10 +7,10 @@ use proto::{Matcher, TenantName};
 use query::{Workers, in_order};
 use storage::block::LocalBlocks;
 use storage::head::{Head, TenantStats};
-use storage::{Selection, StorageError};
+use storage::{PackedSeries, Selection, StorageError};
 
 use super::Blocking;
-use super::sources::{Authority, FamilyMetadata, FoundSeries, LocalHolder};
+use super::sources::{Authority, FamilyMetadata, LocalHolder};
 
 /// Head and blocks of this node. It exists only once the head is open, so that it never answers
 /// from a replay that is under way.
@@ -50,14 +50,15 @@ impl StorageHolder {
 
 impl LocalHolder for StorageHolder {
     /// The head first: what is cut meanwhile is then seen twice, never missed.
-    fn select(&self, selection: &Selection) -> Result<FoundSeries, StorageError> {
+    fn select(&self, selection: &Selection) -> Result<Vec<PackedSeries>, StorageError> {
         let mut packed = Vec::with_capacity(self.head.partitions());
         let select = |number: usize| self.head.select_partition(number, selection);
         in_order(self.workers, self.head.partitions(), &select, &mut |part| {
             packed.push(part?);
             Ok::<_, StorageError>(())
         })?;
-        Ok(FoundSeries { packed, series: self.blocks.select(selection)? })
+        packed.append(&mut self.blocks.select_packed(selection)?);
+        Ok(packed)
     }
 
     fn label_names(&self, selection: &Selection) -> Result<BTreeSet<String>, StorageError> {

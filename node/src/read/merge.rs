@@ -1,16 +1,17 @@
 //! Series of all sources, each once.
 
+use std::collections::BTreeMap;
 use std::hash::Hasher;
+use std::ops::Range;
 
 use hashbrown::HashTable;
-use proto::{Labels, TenantName};
 use query::hashing::QueryHasher;
 use query::{Columns, Interner, PairId};
 use storage::chunk::ChunkError;
-use storage::{Chunk, PackedSeries, SeriesChunks};
+use storage::packed::PackedGroup;
+use storage::{ChunkView, PackedSeries};
 
 use super::samples::{read_copies, read_replicas};
-use super::sources::FoundSeries;
 
 /// How the labels of an answer are made of a series' own.
 #[derive(Clone, Debug)]
@@ -24,37 +25,29 @@ pub struct LabelRules {
 /// The series of an answer, each once, in the order in which they came.
 #[derive(Default)]
 pub struct Merged {
-    packed: Vec<PackedSeries>,
+    parts: Vec<PackedSeries>,
     /// Labels of all series as pairs of the query's dictionary, in order of their names.
     pairs: Vec<PairId>,
-    series: Vec<Entry>,
+    series: Vec<Series>,
+    /// Second and further copies of series, those of one behind each other.
+    further: Vec<Copy>,
 }
 
-/// A series: what of the pairs ends with it, and where its samples are.
-struct Entry {
+/// A series: what of the pairs and of the further copies ends with it.
+struct Series {
     pairs_end: usize,
-    samples: Samples,
+    first: Copy,
+    further: Range<u32>,
 }
 
-enum Samples {
-    /// Only in one group of one packed part.
-    Packed { part: u32, group: u32, index: u32 },
-    /// The replicas, ordered by the labels that they have beside the series' own.
-    Replicas(Vec<Replica>),
-}
-
-/// A stored series with its copies from all sources.
-struct Replica {
-    /// Its labels, if some of them are not the answer's.
-    labels: Option<Labels>,
-    /// In order of their first timestamps, without doubles.
-    chunks: Vec<Chunk>,
-}
-
-impl AsRef<[Chunk]> for Replica {
-    fn as_ref(&self) -> &[Chunk] {
-        &self.chunks
-    }
+/// Where a source has a series.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Copy {
+    /// Number of the labels that are not the answer's: equal ones make a replica.
+    lost: u32,
+    part: u32,
+    group: u32,
+    index: u32,
 }
 
 impl Merged {
@@ -73,43 +66,86 @@ impl Merged {
     pub fn read(
         &self,
         index: usize,
-        (start_ms, end_ms): (i64, i64),
+        times: (i64, i64),
         columns: &mut Columns,
     ) -> Result<(), ChunkError> {
-        match &self.series[index].samples {
-            Samples::Packed { part, group, index } => {
-                let group = &self.packed[*part as usize].groups()[*group as usize];
-                read_copies(group.chunks(*index as usize), (start_ms, end_ms), columns)
-            }
-            Samples::Replicas(replicas) => read_replicas(replicas, (start_ms, end_ms), columns),
+        let series = &self.series[index];
+        if series.further.is_empty() {
+            return read_copies(self.chunks(series.first), times, columns);
         }
+        let further = &self.further[series.further.start as usize..series.further.end as usize];
+        let mut replicas: Vec<Vec<ChunkView<'_>>> = vec![self.chunks(series.first).collect()];
+        let mut lost = series.first.lost;
+        for copy in further {
+            if copy.lost != lost {
+                lost = copy.lost;
+                replicas.push(Vec::new());
+            }
+            let replica = replicas.last_mut().expect("there is the first one");
+            replica.extend(self.chunks(*copy));
+        }
+        replicas.iter_mut().for_each(in_order);
+        read_replicas(&replicas, times, columns)
+    }
+
+    fn chunks(&self, copy: Copy) -> impl Iterator<Item = ChunkView<'_>> {
+        self.group(copy).chunks(copy.index as usize)
+    }
+
+    fn group(&self, copy: Copy) -> &PackedGroup {
+        &self.parts[copy.part as usize].groups()[copy.group as usize]
     }
 
     /// Bytes that some of the series hold.
-    pub fn bytes(&self, series: std::ops::Range<usize>) -> usize {
-        let of = |index: usize| match &self.series[index].samples {
-            Samples::Packed { part, group, index } => {
-                let group = &self.packed[*part as usize].groups()[*group as usize];
-                group.chunks(*index as usize).map(|chunk| chunk.data.len()).sum::<usize>()
-            }
-            Samples::Replicas(replicas) => {
-                let chunks = replicas.iter().flat_map(|replica| &replica.chunks);
-                chunks.map(|chunk| chunk.data.len() + size_of_val(chunk)).sum()
-            }
+    pub fn bytes(&self, series: Range<usize>) -> usize {
+        let chunks = |copy: Copy| self.chunks(copy).map(|chunk| chunk.data.len()).sum::<usize>();
+        let of = |index: usize| {
+            let Series { first, further, .. } = &self.series[index];
+            let further = &self.further[further.start as usize..further.end as usize];
+            let copies =
+                further.iter().chain([first]).map(|copy| chunks(*copy) + size_of_val(copy));
+            copies.sum::<usize>() + size_of_val(self.pairs(index)) + size_of::<Series>()
         };
-        series.map(|index| of(index) + size_of_val(self.pairs(index)) + size_of::<Entry>()).sum()
+        series.map(of).sum()
     }
 }
 
-/// Collects series under their final labels.
-pub struct Merge {
+/// Collects what all sources found under final labels. `names` is the query's dictionary.
+pub fn merge(parts: Vec<PackedSeries>, rules: LabelRules, names: &mut Interner) -> Merged {
+    let mut merge = Merge {
+        rules,
+        names,
+        merged: Merged::default(),
+        by_pairs: HashTable::with_capacity(parts.iter().map(PackedSeries::len).sum()),
+        further: Vec::new(),
+        lost: BTreeMap::new(),
+        pairs: Vec::new(),
+        dropped: Vec::new(),
+    };
+    merge.lost_number();
+    for (number, part) in parts.iter().enumerate() {
+        merge.add(number as u32, part);
+    }
+    let Merge { mut merged, further, lost, .. } = merge;
+    let ranks = ranks(&lost, names);
+    merged.put_further(further, &ranks);
+    merged.parts = parts;
+    merged
+}
+
+struct Merge<'n> {
     rules: LabelRules,
+    names: &'n mut Interner,
     merged: Merged,
     /// Numbers of the series by their pairs.
     by_pairs: HashTable<u32>,
-    /// Pairs of the series that is added, and of the one before.
+    /// Series and second or further copy.
+    further: Vec<(u32, Copy)>,
+    /// Numbers of sets of dropped pairs; that of the empty one is 0.
+    lost: BTreeMap<Vec<PairId>, u32>,
+    /// Final and dropped pairs of the series that is added.
     pairs: Vec<PairId>,
-    before: Vec<PairId>,
+    dropped: Vec<PairId>,
 }
 
 /// What becomes of a packed pair.
@@ -119,172 +155,127 @@ struct Translated {
     role: Role,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 enum Role {
     BeforeTenant,
     AfterTenant,
     Dropped,
 }
 
-impl Merge {
-    /// Nothing yet.
-    pub fn new(rules: LabelRules) -> Merge {
-        Merge {
-            rules,
-            merged: Merged::default(),
-            by_pairs: HashTable::new(),
-            pairs: Vec::new(),
-            before: Vec::new(),
-        }
-    }
-
-    /// Adds what a source found. `names` is the query's dictionary.
-    pub fn add(&mut self, found: FoundSeries, names: &mut Interner) {
-        for packed in found.packed {
-            self.add_packed(packed, names);
-        }
-        for series in found.series {
-            self.add_series(series, names);
-        }
-    }
-
-    fn add_packed(&mut self, packed: PackedSeries, names: &mut Interner) {
-        let translated = self.translate(&packed, names);
-        let part = self.merged.packed.len();
-        self.by_pairs.reserve(packed.len(), |n| hash_of(self.merged.pairs(*n as usize)));
-        self.merged.packed.push(packed);
-        for group in 0..self.merged.packed[part].groups().len() {
-            let tenant = self.merged.packed[part].groups()[group].tenant();
-            let tenant = names.intern(&self.rules.tenant_label, tenant.as_str());
-            for index in 0..self.merged.packed[part].groups()[group].len() {
-                let numbers = self.merged.packed[part].groups()[group].numbers(index);
-                place(numbers, &translated, tenant, &mut self.pairs);
-                let (part, group, index) = (part as u32, group as u32, index as u32);
-                self.insert_packed((part, group, index), &translated);
+impl Merge<'_> {
+    fn add(&mut self, part: u32, packed: &PackedSeries) {
+        let translated = self.translate(packed);
+        for (number, group) in packed.groups().iter().enumerate() {
+            let tenant = self.names.intern(&self.rules.tenant_label, group.tenant().as_str());
+            for index in 0..group.len() {
+                self.place(group.numbers(index), &translated, tenant);
+                let lost = if self.dropped.is_empty() { 0 } else { self.lost_number() };
+                self.insert(Copy { lost, part, group: number as u32, index: index as u32 });
             }
         }
     }
 
-    fn translate(&self, packed: &PackedSeries, names: &mut Interner) -> Vec<Translated> {
-        let translated = |number: u32| {
+    fn translate(&mut self, packed: &PackedSeries) -> Vec<Translated> {
+        let mut translated = Vec::with_capacity(packed.pairs().len());
+        for number in 0..packed.pairs().len() as u32 {
             let labels = packed.pairs().pair(number);
             let (name, value) = labels.iter().next().expect("a pair is a label set of one");
-            let role = match name.cmp(self.rules.tenant_label.as_str()) {
-                _ if self.is_dropped(name) => Role::Dropped,
-                std::cmp::Ordering::Less => Role::BeforeTenant,
-                _ => Role::AfterTenant,
+            let tenant_label = self.rules.tenant_label.as_str();
+            let is_dropped =
+                name == tenant_label || self.rules.replica_labels.iter().any(|l| l == name);
+            let role = match is_dropped {
+                true => Role::Dropped,
+                false if name < tenant_label => Role::BeforeTenant,
+                false => Role::AfterTenant,
             };
-            Translated { pair: names.intern(name, value), role }
-        };
-        (0..packed.pairs().len() as u32).map(translated).collect()
-    }
-
-    fn is_dropped(&self, name: &str) -> bool {
-        name == self.rules.tenant_label || self.rules.replica_labels.iter().any(|l| l == name)
-    }
-
-    fn insert_packed(&mut self, place: (u32, u32, u32), translated: &[Translated]) {
-        let (part, group, index) = place;
-        let Some(known) = self.known() else {
-            return self.push(Samples::Packed { part, group, index });
-        };
-        let replica = self.unpacked(place, Some(translated));
-        self.add_replica(known, replica);
-    }
-
-    /// A series with its labels and chunks, out of a packed part.
-    fn unpacked(
-        &self,
-        (part, group, index): (u32, u32, u32),
-        translated: Option<&[Translated]>,
-    ) -> Replica {
-        let packed = &self.merged.packed[part as usize];
-        let (group, index) = (&packed.groups()[group as usize], index as usize);
-        let is_dropped = |number: &u32| match translated {
-            Some(translated) => translated[*number as usize].role == Role::Dropped,
-            None => packed.pairs().pair(*number).iter().any(|(name, _)| self.is_dropped(name)),
-        };
-        let loses = group.numbers(index).iter().any(is_dropped);
-        let labels = loses.then(|| group.series_chunks(index, packed.pairs()).labels);
-        Replica { labels, chunks: group.shared_chunks(index) }
-    }
-
-    fn add_series(&mut self, series: SeriesChunks, names: &mut Interner) {
-        std::mem::swap(&mut self.pairs, &mut self.before);
-        let loses = self.intern_final(&series.tenant, &series.labels, names);
-        let labels = loses.then_some(series.labels);
-        let replica = Replica { labels, chunks: series.chunks };
-        match self.known() {
-            Some(known) => self.add_replica(known, replica),
-            None => self.push(Samples::Replicas(vec![replica])),
+            translated.push(Translated { pair: self.names.intern(name, value), role });
         }
+        translated
     }
 
-    /// The series that has the pairs at hand.
-    fn known(&self) -> Option<usize> {
-        let is_it = |number: &u32| self.merged.pairs(*number as usize) == self.pairs;
-        let found = self.by_pairs.find(hash_of(&self.pairs), is_it);
-        found.map(|number| *number as usize)
+    /// Sorts the pairs of a series into final and dropped ones; the tenant's has its place by name.
+    fn place(&mut self, numbers: &[u32], translated: &[Translated], tenant: PairId) {
+        self.pairs.clear();
+        self.dropped.clear();
+        let mut tenant = Some(tenant);
+        for number in numbers {
+            let Translated { pair, role } = translated[*number as usize];
+            match role {
+                Role::Dropped => {
+                    self.dropped.push(pair);
+                    continue;
+                }
+                Role::BeforeTenant => {}
+                Role::AfterTenant => self.pairs.extend(tenant.take()),
+            }
+            self.pairs.push(pair);
+        }
+        self.pairs.extend(tenant);
     }
 
-    /// Adds a series with the pairs at hand.
-    fn push(&mut self, samples: Samples) {
-        let merged = &mut self.merged;
+    fn lost_number(&mut self) -> u32 {
+        if let Some(known) = self.lost.get(&self.dropped) {
+            return *known;
+        }
+        let number = self.lost.len() as u32;
+        self.lost.insert(self.dropped.clone(), number);
+        number
+    }
+
+    /// Adds a copy of the series that has the pairs at hand.
+    fn insert(&mut self, copy: Copy) {
+        let hash = hash_of(&self.pairs);
+        let (merged, pairs) = (&mut self.merged, &self.pairs);
+        let is_it = |number: &u32| merged.pairs(*number as usize) == pairs;
+        if let Some(known) = self.by_pairs.find(hash, is_it) {
+            self.further.push((*known, copy));
+            return;
+        }
         let number = merged.series.len() as u32;
-        merged.pairs.extend_from_slice(&self.pairs);
-        merged.series.push(Entry { pairs_end: merged.pairs.len(), samples });
+        merged.pairs.extend_from_slice(pairs);
+        let pairs_end = merged.pairs.len();
+        merged.series.push(Series { pairs_end, first: copy, further: 0..0 });
         let rehash = |number: &u32| hash_of(merged.pairs(*number as usize));
-        self.by_pairs.insert_unique(hash_of(&self.pairs), number, rehash);
+        self.by_pairs.insert_unique(hash, number, rehash);
     }
+}
 
-    fn add_replica(&mut self, known: usize, replica: Replica) {
-        if let Samples::Packed { part, group, index } = self.merged.series[known].samples {
-            let first = self.unpacked((part, group, index), None);
-            self.merged.series[known].samples = Samples::Replicas(vec![first]);
-        }
-        let Samples::Replicas(replicas) = &mut self.merged.series[known].samples else { return };
-        match replicas.iter_mut().find(|known| known.labels == replica.labels) {
-            Some(known) => known.chunks.extend(replica.chunks),
-            None => replicas.push(replica),
-        }
-    }
-
-    /// Makes `pairs` the labels of the answer: the series' own without those that are dropped, and
-    /// the tenant's. Whether some were dropped. Those of the series `before` are tried first:
-    /// neighbours share most labels.
-    fn intern_final(&mut self, tenant: &TenantName, labels: &Labels, names: &mut Interner) -> bool {
-        let Merge { rules, pairs, before, .. } = self;
-        pairs.clear();
-        let mut push = |name: &str, value: &str| {
-            let pair = intern_near(names, before.get(pairs.len()).copied(), name, value);
-            pairs.push(pair);
-        };
-        let (label, mut tenant, mut loses) = (&rules.tenant_label, Some(tenant), false);
-        for (name, value) in labels {
-            if let Some(tenant) = tenant.take_if(|_| label.as_str() <= name) {
-                push(label, tenant.as_str());
+impl Merged {
+    /// Takes the further copies and puts those of each series in order of the labels they lost.
+    fn put_further(&mut self, mut further: Vec<(u32, Copy)>, ranks: &[u32]) {
+        for (number, copy) in &mut further {
+            let series = &mut self.series[*number as usize];
+            copy.lost = ranks[copy.lost as usize];
+            // The first copy is ranked when the first further one is met.
+            if series.further.is_empty() {
+                series.first.lost = ranks[series.first.lost as usize];
+                series.further = 0..1;
             }
-            match name == label || rules.replica_labels.iter().any(|l| l == name) {
-                true => loses = true,
-                false => push(name, value),
+            if copy.lost < series.first.lost {
+                std::mem::swap(copy, &mut series.first);
             }
         }
-        if let Some(tenant) = tenant {
-            push(label, tenant.as_str());
+        further.sort_unstable();
+        for run in further.chunk_by(|a, b| a.0 == b.0) {
+            let start = self.further.len() as u32;
+            self.further.extend(run.iter().map(|(_, copy)| *copy));
+            self.series[run[0].0 as usize].further = start..self.further.len() as u32;
         }
-        loses
     }
+}
 
-    /// The merged series.
-    pub fn finish(mut self) -> Merged {
-        for entry in &mut self.merged.series {
-            if let Samples::Replicas(replicas) = &mut entry.samples {
-                replicas.sort_by(|a, b| a.labels.cmp(&b.labels));
-                replicas.iter_mut().for_each(|replica| in_order(&mut replica.chunks));
-            }
-        }
-        self.merged
+/// Of each set of dropped labels its rank in order of their texts.
+fn ranks(lost: &BTreeMap<Vec<PairId>, u32>, names: &Interner) -> Vec<u32> {
+    let mut order: Vec<(&Vec<PairId>, u32)> = lost.iter().map(|(set, n)| (set, *n)).collect();
+    let texts = |set: &[PairId]| set.iter().map(|pair| names.pair(*pair)).collect::<Vec<_>>();
+    order.sort_by_cached_key(|(set, _)| {
+        texts(set).into_iter().map(|(n, v)| (n.to_owned(), v.to_owned())).collect::<Vec<_>>()
+    });
+    let mut ranks = vec![0; order.len()];
+    for (rank, (_, number)) in order.into_iter().enumerate() {
+        ranks[number as usize] = rank as u32;
     }
+    ranks
 }
 
 fn hash_of(pairs: &[PairId]) -> u64 {
@@ -293,39 +284,11 @@ fn hash_of(pairs: &[PairId]) -> u64 {
     hasher.finish()
 }
 
-/// Makes `out` the final labels of a packed series.
-fn place(numbers: &[u32], translated: &[Translated], tenant: PairId, out: &mut Vec<PairId>) {
-    out.clear();
-    let mut tenant = Some(tenant);
-    for number in numbers {
-        let Translated { pair, role } = translated[*number as usize];
-        match role {
-            Role::Dropped => continue,
-            Role::BeforeTenant => {}
-            Role::AfterTenant => out.extend(tenant.take()),
-        }
-        out.push(pair);
-    }
-    out.extend(tenant);
-}
-
-/// Id of a pair that may be `near`, or have its name: comparing is cheaper than looking up.
-fn intern_near(names: &mut Interner, near: Option<PairId>, name: &str, value: &str) -> PairId {
-    let Some(near) = near.filter(|near| names.pair(*near).0 == name) else {
-        return names.intern(name, value);
-    };
-    if names.value(near) == value {
-        return near;
-    }
-    names.intern_value(names.name_of(near), value)
-}
-
 /// Orders chunks by time and drops those whose bytes are there twice.
-fn in_order(chunks: &mut Vec<Chunk>) {
-    let order = |a: &Chunk, b: &Chunk| {
-        let key = |c: &Chunk| (c.min_ms, c.max_ms, c.data.len());
-        key(a).cmp(&key(b)).then_with(|| a.data.cmp(&b.data))
-    };
+fn in_order(chunks: &mut Vec<ChunkView<'_>>) {
+    let key = |c: &ChunkView<'_>| (c.min_ms, c.max_ms, c.data.len());
+    let order =
+        |a: &ChunkView<'_>, b: &ChunkView<'_>| key(a).cmp(&key(b)).then_with(|| a.data.cmp(b.data));
     if !chunks.is_sorted_by(|a, b| order(a, b).is_le()) {
         chunks.sort_by(order);
     }

@@ -6,12 +6,12 @@ use futures::future::try_join_all;
 use proto::labels::LabelsError;
 use proto::{Labels, Matcher};
 use query::Interner;
-use storage::Selection;
+use storage::packed::PackedGroup;
+use storage::{PackedSeries, Selection};
 
 use super::fanout::{Answer, Fanout};
-use super::merge::Merge;
+use super::merge::merge;
 use super::server::names_or_values;
-use super::sources::FoundSeries;
 use super::{Budget, ReadError};
 
 /// Something found, and why it may be incomplete.
@@ -39,11 +39,10 @@ impl Fanout {
             found.warnings.extend(answer.warnings);
             parts.extend(answer.parts);
         }
-        let mut merge = Merge::new(self.rules());
+        let rules = self.rules();
         let sets = self.compute(parts, move |parts| {
             let mut names = Interner::default();
-            parts.into_iter().for_each(|part| merge.add(part, &mut names));
-            let merged = merge.finish();
+            let merged = merge(parts, rules, &mut names);
             let sets = (0..merged.len()).map(|index| names.labels(merged.pairs(index)));
             let mut sets = sets.collect::<Result<Vec<Labels>, _>>()?;
             sets.sort();
@@ -99,7 +98,7 @@ impl Fanout {
         &self,
         selectors: &Selectors,
         times: (i64, i64),
-    ) -> Result<Vec<Answer<FoundSeries>>, ReadError> {
+    ) -> Result<Vec<Answer<Vec<PackedSeries>>>, ReadError> {
         let mut selections = self.selections(selectors, times);
         selections.iter_mut().for_each(|selection| selection.labels_only = true);
         try_join_all(selections.iter().map(|selection| self.series(selection))).await
@@ -113,7 +112,8 @@ impl Fanout {
         let mut found: Found<BTreeSet<String>> = Found::default();
         for answer in self.series_only(selectors, times).await? {
             found.warnings.extend(answer.warnings);
-            for tenant in answer.parts.iter().flat_map(FoundSeries::tenants) {
+            let groups = answer.parts.iter().flatten().flat_map(PackedSeries::groups);
+            for tenant in groups.map(PackedGroup::tenant) {
                 if !found.items.contains(tenant.as_str()) {
                     found.items.insert(tenant.as_str().to_owned());
                 }

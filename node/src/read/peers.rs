@@ -7,7 +7,7 @@ use cluster::Line;
 use proto::rpc::peer_client::PeerClient;
 use proto::rpc::{Header, LabelsRequest, MetadataRequest, SelectRequest, SelectResponse};
 use proto::{Matcher, NodeId, TenantName};
-use storage::{Selection, SeriesChunks};
+use storage::{PackedSeries, Selection};
 
 use super::convert::{authority_in, matchers_out, metadata_in, series_in};
 use super::sources::{Authority, FamilyMetadata, RemoteHolders};
@@ -47,7 +47,7 @@ impl RemoteHolders for PeerHolders {
         &self,
         node: NodeId,
         selection: &Selection,
-    ) -> Result<(Vec<SeriesChunks>, Authority), ReadError> {
+    ) -> Result<(Vec<PackedSeries>, Authority), ReadError> {
         let budget = selection.budget.as_deref();
         let request = SelectRequest {
             header: Some((self.header)(node)),
@@ -108,21 +108,22 @@ impl RemoteHolders for PeerHolders {
 /// What came in so far.
 #[derive(Default)]
 struct Taken {
-    series: Vec<SeriesChunks>,
+    series: Vec<PackedSeries>,
     authority: Option<proto::rpc::Authority>,
     last_tenant: Option<TenantName>,
 }
 
 impl Taken {
     fn take(&mut self, message: SelectResponse, budget: Option<&Budget>) -> Result<(), ReadError> {
-        let before = self.series.len();
-        for series in message.series {
-            self.series.push(series_in(series, &mut self.last_tenant)?);
+        let mut series = Vec::with_capacity(message.series.len());
+        for one in message.series {
+            series.push(series_in(one, &mut self.last_tenant)?);
         }
         self.authority = message.authority;
-        match budget {
-            Some(budget) => Ok(budget.take_series(&self.series[before..])?),
-            None => Ok(()),
+        if let Some(budget) = budget {
+            budget.take_series(&series)?;
         }
+        self.series.push(PackedSeries::pack(series));
+        Ok(())
     }
 }

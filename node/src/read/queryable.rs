@@ -4,17 +4,16 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use futures::future::BoxFuture;
 use proto::Matcher;
 use query::queryable::BATCH_SERIES_MAX;
 use query::{
     Columns, Dictionary, PairId, Queryable, SelectRequest, SeriesBatch, SeriesSet, SourceError,
 };
-use storage::Selection;
+use storage::{PackedSeries, Selection};
 
 use super::fanout::{Answer, Fanout};
-use super::merge::{LabelRules, Merge, Merged};
-use super::sources::{Authority, BucketHolder, FoundSeries, LocalHolder};
+use super::merge::{LabelRules, Merged, merge};
+use super::sources::LocalHolder;
 use super::{ReadError, run_on};
 
 /// Most series that are merged where the request is served; more could hold up others.
@@ -60,20 +59,17 @@ impl Fanout {
     pub(super) async fn series(
         &self,
         selection: &Selection,
-    ) -> Result<Answer<FoundSeries>, ReadError> {
+    ) -> Result<Answer<Vec<PackedSeries>>, ReadError> {
         let own = selection.clone();
         let local = move |holder: &dyn LocalHolder| Ok(holder.select(&own)?);
-        let remote = |node| -> BoxFuture<'_, _> {
-            Box::pin(async move {
-                let (series, authority) = self.sources.remote.select(node, selection).await?;
-                Ok((FoundSeries::from(series), authority))
-            })
-        };
-        let bucket = self.sources.bucket.as_ref().map(|bucket| stored(bucket, selection));
+        let remote = |node| self.sources.remote.select(node, selection);
+        let bucket = self.sources.bucket.as_ref().map(|bucket| bucket.select(selection));
         let mut answer = self.ask(local, remote, bucket).await?;
         for part in &mut answer.parts {
             // Whatever a source sends, nothing of another tenant goes out.
-            part.retain_tenants(selection);
+            for packed in part {
+                packed.retain_tenants(|tenant| selection.takes_tenant(tenant));
+            }
         }
         Ok(answer)
     }
@@ -81,10 +77,11 @@ impl Fanout {
     /// Computes something of what was found: elsewhere if it may take long.
     pub(super) async fn compute<T: Send + 'static>(
         &self,
-        parts: Vec<FoundSeries>,
-        work: impl FnOnce(Vec<FoundSeries>) -> T + Send + 'static,
+        parts: Vec<Vec<PackedSeries>>,
+        work: impl FnOnce(Vec<PackedSeries>) -> T + Send + 'static,
     ) -> Result<T, ReadError> {
-        if parts.iter().map(FoundSeries::len).sum::<usize>() <= MERGED_AT_ONCE_MAX {
+        let parts: Vec<PackedSeries> = parts.into_iter().flatten().collect();
+        if parts.iter().map(PackedSeries::len).sum::<usize>() <= MERGED_AT_ONCE_MAX {
             return Ok(work(parts));
         }
         let (blocking, place) = (self.sources.local.blocking(), self.place.clone());
@@ -95,16 +92,6 @@ impl Fanout {
         let ended = || ReadError::Damaged("a merge ended without an answer".to_owned());
         computed.await.ok_or_else(ended)
     }
-}
-
-fn stored<'a>(
-    bucket: &'a Arc<dyn BucketHolder>,
-    selection: &'a Selection,
-) -> BoxFuture<'a, Result<(FoundSeries, Authority), ReadError>> {
-    Box::pin(async move {
-        let (series, authority) = bucket.select(selection).await?;
-        Ok((series.into(), authority))
-    })
 }
 
 #[async_trait]
@@ -119,12 +106,9 @@ impl Queryable for NodeQueryable {
         selection.labels_only = request.labels_only;
         selection.latest_only = request.latest_only;
         let Answer { parts, warnings } = self.fanout.series(&selection).await?;
-        let (mut merge, dictionary) = (Merge::new(self.fanout.rules()), dictionary.clone());
-        let merged = self.fanout.compute(parts, move |parts| {
-            let mut names = dictionary.lock();
-            parts.into_iter().for_each(|part| merge.add(part, &mut names));
-            merge.finish()
-        });
+        let (rules, dictionary) = (self.fanout.rules(), dictionary.clone());
+        let merge = move |parts| merge(parts, rules, &mut dictionary.lock());
+        let merged = self.fanout.compute(parts, merge);
         Ok(SeriesSet { batches: batches(merged.await?), warnings })
     }
 }

@@ -3,8 +3,8 @@
 use journal::planted;
 use proto::greater_value;
 use query::Columns;
+use storage::ChunkView;
 use storage::chunk::{ChunkError, decode_chunk_into};
-use storage::{Chunk, ChunkView};
 
 /// Appends the samples of one series within `start_ms..=end_ms`, strictly ascending. Chunks come
 /// in order of their first timestamp and may overlap; where copies of a sample differ,
@@ -29,18 +29,18 @@ pub fn read_copies<'c>(
 /// Appends the samples of several replicas of one series: all timestamps of all of them; of equal
 /// ones the first replica's. It is what Thanos calls `chain`.
 pub fn read_replicas(
-    replicas: &[impl AsRef<[Chunk]>],
+    replicas: &[Vec<ChunkView<'_>>],
     times: (i64, i64),
     columns: &mut Columns,
 ) -> Result<(), ChunkError> {
     if let [only] = replicas {
-        return read_copies(only.as_ref().iter().map(Chunk::view), times, columns);
+        return read_copies(only.iter().copied(), times, columns);
     }
     let base = columns.len();
     let mut one = Columns::default();
     for replica in replicas {
         one.clear();
-        read_copies(replica.as_ref().iter().map(Chunk::view), times, &mut one)?;
+        read_copies(replica.iter().copied(), times, &mut one)?;
         columns.timestamps.extend_from_slice(&one.timestamps);
         columns.values.extend_from_slice(&one.values);
     }
@@ -72,6 +72,7 @@ mod tests {
     use proptest::prelude::*;
     use proto::STALE_NAN_BITS;
     use std::collections::BTreeMap;
+    use storage::Chunk;
 
     fn chunk(samples: &[(i64, f64)]) -> Chunk {
         storage::chunk::encode(samples.iter().copied()).unwrap().unwrap()
@@ -79,7 +80,9 @@ mod tests {
 
     fn read(replicas: &[Vec<Chunk>], start_ms: i64, end_ms: i64) -> Vec<(i64, f64)> {
         let mut columns = Columns::default();
-        read_replicas(replicas, (start_ms, end_ms), &mut columns).unwrap();
+        let views = |chunks: &Vec<Chunk>| chunks.iter().map(Chunk::view).collect();
+        let replicas: Vec<Vec<ChunkView<'_>>> = replicas.iter().map(views).collect();
+        read_replicas(&replicas, (start_ms, end_ms), &mut columns).unwrap();
         columns.timestamps.into_iter().zip(columns.values).collect()
     }
 
@@ -111,8 +114,8 @@ mod tests {
     fn what_stands_in_the_columns_already_stays() {
         let mut columns = Columns::default();
         columns.push(9, 9.0);
-        read_replicas(&[vec![chunk(&[(1, 1.0)]), chunk(&[(1, 1.0)])]], (0, 9), &mut columns)
-            .unwrap();
+        let one = chunk(&[(1, 1.0)]);
+        read_replicas(&[vec![one.view(), one.view()]], (0, 9), &mut columns).unwrap();
         assert_eq!(columns.timestamps, [9, 1]);
     }
 

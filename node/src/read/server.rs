@@ -11,7 +11,7 @@ use proto::rpc::{
     LabelsRequest, LabelsResponse, MetadataRequest, MetadataResponse, SelectRequest,
     SelectResponse, TenantStats, TenantsRequest, TenantsResponse,
 };
-use storage::{Budget, Selection, StorageError};
+use storage::{Budget, PackedSeries, Selection, StorageError};
 use tonic::Status;
 
 use super::convert::{authority_out, matchers_in, metadata_out, selection_in};
@@ -34,7 +34,10 @@ pub async fn select(
     selection.labels_only = request.labels_only;
     selection.latest_only = request.latest_only;
     selection.budget = (request.bytes_max > 0).then(|| Arc::new(Budget::new(request.bytes_max)));
-    let select = move |holder: &dyn LocalHolder| Ok(holder.select(&selection)?.into_series());
+    let select = move |holder: &dyn LocalHolder| {
+        let packed = holder.select(&selection)?.into_iter();
+        Ok(packed.flat_map(PackedSeries::into_series).collect::<Vec<_>>())
+    };
     let (series, authority) = local(holder, select).await?;
     let messages = Messages::new(series, authority_out(authority));
     Ok(Box::pin(futures::stream::iter(messages.map(Ok))))

@@ -5,8 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use async_trait::async_trait;
 use proto::{Matcher, MetadataEntry, NodeId, TenantName};
 use storage::head::TenantStats;
-use storage::packed::PackedGroup;
-use storage::{PackedSeries, Selection, SeriesChunks, StorageError};
+use storage::{PackedSeries, Selection, StorageError};
 
 use super::{Blocking, Budget, ReadError};
 
@@ -45,58 +44,11 @@ pub struct FamilyMetadata {
     pub entry: MetadataEntry,
 }
 
-/// Selected series of a holder, in any order; one may occur more than once.
-#[derive(Clone, Debug, Default)]
-pub struct FoundSeries {
-    /// Those of a head on this node.
-    pub packed: Vec<PackedSeries>,
-    /// Others.
-    pub series: Vec<SeriesChunks>,
-}
-
-impl From<Vec<SeriesChunks>> for FoundSeries {
-    fn from(series: Vec<SeriesChunks>) -> FoundSeries {
-        FoundSeries { packed: Vec::new(), series }
-    }
-}
-
-impl FoundSeries {
-    /// Number of series.
-    pub fn len(&self) -> usize {
-        self.packed.iter().map(PackedSeries::len).sum::<usize>() + self.series.len()
-    }
-
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// Keeps the series of the tenants of a selection.
-    pub fn retain_tenants(&mut self, selection: &Selection) {
-        for packed in &mut self.packed {
-            packed.retain_tenants(|tenant| selection.takes_tenant(tenant));
-        }
-        self.series.retain(|series| selection.takes_tenant(&series.tenant));
-    }
-
-    /// The tenants, some more than once.
-    pub fn tenants(&self) -> impl Iterator<Item = &TenantName> {
-        let packed = self.packed.iter().flat_map(PackedSeries::groups).map(PackedGroup::tenant);
-        packed.chain(self.series.iter().map(|series| &series.tenant))
-    }
-
-    /// All series one by one.
-    pub fn into_series(self) -> Vec<SeriesChunks> {
-        let packed = self.packed.into_iter().flat_map(PackedSeries::into_series);
-        packed.chain(self.series).collect()
-    }
-}
-
 /// What this node holds itself: head and local blocks. Calls may block on the disk; they are made
 /// on [`LocalHolder::blocking`].
 pub trait LocalHolder: Send + Sync {
-    /// Selected series, within the selection's budget.
-    fn select(&self, selection: &Selection) -> Result<FoundSeries, StorageError>;
+    /// Selected series, in any order, within the selection's budget; one may occur more than once.
+    fn select(&self, selection: &Selection) -> Result<Vec<PackedSeries>, StorageError>;
     /// Label names of the selected series, sorted.
     fn label_names(&self, selection: &Selection) -> Result<BTreeSet<String>, StorageError>;
     /// Values of one label of the selected series, sorted.
@@ -124,7 +76,7 @@ pub trait RemoteHolders: Send + Sync {
         &self,
         node: NodeId,
         selection: &Selection,
-    ) -> Result<(Vec<SeriesChunks>, Authority), ReadError>;
+    ) -> Result<(Vec<PackedSeries>, Authority), ReadError>;
     /// Values of a label, or the label names where `name` is "".
     async fn labels(
         &self,
@@ -148,7 +100,7 @@ pub trait BucketHolder: Send + Sync {
     async fn select(
         &self,
         selection: &Selection,
-    ) -> Result<(Vec<SeriesChunks>, Authority), ReadError>;
+    ) -> Result<(Vec<PackedSeries>, Authority), ReadError>;
     /// Values of a label, or the label names where `name` is "".
     async fn labels(
         &self,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use storage::bucket::BucketIndex;
-use storage::{Selection, SeriesChunks};
+use storage::{PackedSeries, Selection};
 
 use super::ReadError;
 use super::sources::{Authority, BucketHolder};
@@ -44,7 +44,7 @@ impl BucketHolder for StoredBlocks {
     async fn select(
         &self,
         selection: &Selection,
-    ) -> Result<(Vec<SeriesChunks>, Authority), ReadError> {
+    ) -> Result<(Vec<PackedSeries>, Authority), ReadError> {
         let doubted = self.doubted();
         let series = self.index.select(selection).await?;
         Ok((series, doubted.and(self.undamaged(selection))))

@@ -5,6 +5,7 @@ mod verify;
 use std::ops::Range;
 
 use bytes::Bytes;
+use proto::labels::LABELS_MAX;
 use proto::varint::{put_uvarint, take_uvarint, uvarint_len};
 use proto::{Labels, Matcher};
 
@@ -41,11 +42,8 @@ pub(crate) struct ChunkPlace {
     pub(crate) reference: u64,
 }
 
-/// One series of the index.
-pub(crate) struct IndexedSeries {
-    pub(crate) labels: Labels,
-    pub(crate) chunks: Vec<ChunkPlace>,
-}
+/// Name and value of a label as references to symbols.
+pub(crate) type LabelReference = (u32, u32);
 
 impl Index {
     /// Opens an index: header, table of contents, symbols and the places of the postings.
@@ -166,7 +164,16 @@ impl Index {
     /// Reads series by ascending ids.
     pub(crate) fn series_reader(&self) -> SeriesReader<'_> {
         let window = Window { start: 0, bytes: Bytes::new(), ahead: WINDOW_BYTES_MIN };
-        SeriesReader { index: self, window, scratch: Vec::new() }
+        SeriesReader { index: self, window, labels: Vec::new() }
+    }
+
+    /// A label in its canonical encoding, which is a label set of its own.
+    pub(crate) fn label(&self, (name, value): LabelReference) -> Result<Labels, StorageError> {
+        let origin = Origin { file: self.source.name(), offset: 0 };
+        let mut bytes = Vec::new();
+        put_label(&mut bytes, self.symbol(name, origin)?, self.symbol(value, origin)?);
+        Labels::from_canonical(bytes.into())
+            .map_err(|error| origin.damaged(format!("a series has a bad label ({error})")))
     }
 
     fn symbol(&self, reference: u32, origin: Origin<'_>) -> Result<&str, StorageError> {
@@ -185,18 +192,22 @@ struct Window {
 pub(crate) struct SeriesReader<'a> {
     index: &'a Index,
     window: Window,
-    scratch: Vec<u8>,
+    labels: Vec<LabelReference>,
 }
 
 impl SeriesReader<'_> {
-    /// The series of this id.
-    pub(crate) fn read(&mut self, id: u32) -> Result<IndexedSeries, StorageError> {
+    /// Labels, strictly ascending by name, and chunks of the series of this id.
+    pub(crate) fn read(
+        &mut self,
+        id: u32,
+    ) -> Result<(&[LabelReference], Vec<ChunkPlace>), StorageError> {
         let scale = if self.index.version == 1 { 1 } else { SERIES_ALIGN };
         let offset = u64::from(id) * scale;
         let entry = self.entry_at(offset)?;
         let origin = Origin { file: self.index.source.name(), offset };
         let content = checked(&entry, origin)?;
-        parse_series(self.index, content, origin, &mut self.scratch)
+        let chunks = parse_series(self.index, content, origin, &mut self.labels)?;
+        Ok((&self.labels, chunks))
     }
 
     /// Content and checksum of the entry at an offset.
@@ -243,24 +254,27 @@ fn parse_series(
     index: &Index,
     content: &[u8],
     origin: Origin<'_>,
-    scratch: &mut Vec<u8>,
-) -> Result<IndexedSeries, StorageError> {
+    labels: &mut Vec<LabelReference>,
+) -> Result<Vec<ChunkPlace>, StorageError> {
     let mut fields = Fields::new(content, origin);
-    scratch.clear();
-    for _ in 0..fields.uvarint()? {
-        let (name, value) = (fields.uvarint32()?, fields.uvarint32()?);
-        put_label(scratch, index.symbol(name, origin)?, index.symbol(value, origin)?);
-        if scratch.len() as u64 > SERIES_ENTRY_BYTES_MAX {
-            return Err(origin.damaged("the labels of a series are too long"));
-        }
+    labels.clear();
+    let count = fields.uvarint()?;
+    if count > LABELS_MAX as u64 {
+        return Err(origin.damaged(format!("a series has {count} labels")));
     }
-    let labels = Labels::from_canonical(Bytes::copy_from_slice(scratch))
-        .map_err(|error| origin.damaged(format!("a series has bad labels ({error})")))?;
-    let chunks = parse_chunks(&mut fields, origin)?;
-    Ok(IndexedSeries { labels, chunks })
+    for _ in 0..count {
+        let (name, value) = (fields.uvarint32()?, fields.uvarint32()?);
+        index.symbol(name, origin)?;
+        index.symbol(value, origin)?;
+        if labels.last().is_some_and(|(before, _)| !index.symbols.is_less(*before, name)) {
+            return Err(origin.damaged("the labels of a series are not in order"));
+        }
+        labels.push((name, value));
+    }
+    parse_chunks(&mut fields, origin)
 }
 
-/// Appends a label in the canonical encoding; the result is checked as a whole afterwards.
+/// Appends a label in the canonical encoding; the result is checked afterwards.
 fn put_label(out: &mut Vec<u8>, name: &str, value: &str) {
     let field = |text: &str| 1 + uvarint_len(text.len() as u64) + text.len();
     out.push(0x0a);

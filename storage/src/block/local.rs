@@ -11,8 +11,8 @@ use ulid::Ulid;
 use super::cache::BlockCache;
 use super::damage::{Damage, DamagedBlocks, is_damage};
 use super::{Block, BlockMeta, CREATION_SUFFIX, ReadOptions, merge_series, read_meta};
-use crate::StorageError;
 use crate::series::{Selection, SeriesChunks};
+use crate::{PackedSeries, StorageError};
 
 /// Ending of a directory that is being deleted.
 pub const DELETION_SUFFIX: &str = ".tmp-for-deletion";
@@ -126,8 +126,13 @@ impl LocalBlocks {
     /// The selected series of all blocks, ordered by tenant and labels; see [`Block::select`].
     /// Blocks that cannot be read are left out; see [`LocalBlocks::damaged_for`].
     pub fn select(&self, selection: &Selection) -> Result<Vec<SeriesChunks>, StorageError> {
-        let answers = self.ask_each(selection, |block| block.select(selection))?;
-        Ok(merge_series(answers.into_iter().flatten().collect()))
+        let answers = self.select_packed(selection)?;
+        Ok(merge_series(answers.into_iter().flat_map(PackedSeries::into_series).collect()))
+    }
+
+    /// The selected series of each block, packed.
+    pub fn select_packed(&self, selection: &Selection) -> Result<Vec<PackedSeries>, StorageError> {
+        self.ask_each(selection, |block| block.select_packed(selection))
     }
 
     /// Label names of the selected series of all blocks, without those that cannot be read.

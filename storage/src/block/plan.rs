@@ -8,11 +8,12 @@ use proto::varint::take_uvarint;
 use proto::{SeriesId, TenantName};
 
 use super::format::{Origin, SEGMENT_HEADER_BYTES, checked_bytes, segment_path};
-use super::index::{ChunkPlace, Index, IndexedSeries};
+use super::index::{ChunkPlace, Index, LabelReference};
 use crate::StorageError;
 use crate::budget::ENTRY_BYTES;
 use crate::chunk::CHUNK_BYTES_MAX;
-use crate::series::{Chunk, Selection, SeriesChunks};
+use crate::packed::{GroupBuilder, PackedSeries, PairNumbers};
+use crate::series::{Chunk, Selection};
 
 /// Most series in the answer of one block.
 pub const SELECT_SERIES_MAX: usize = 10_000_000;
@@ -55,10 +56,20 @@ pub(crate) struct ChunkRead {
 
 /// Series that were selected, and the chunks that they still lack.
 pub(crate) struct Plan {
-    series: Vec<SeriesChunks>,
+    tenant: TenantName,
+    packed: PackedSeries,
+    series: Vec<PlannedSeries>,
+    /// Pair numbers of all series.
+    numbers: Vec<u32>,
     /// Ordered by reference.
     wanted: Vec<Wanted>,
     chunks: Vec<Option<Chunk>>,
+}
+
+/// A series and what of the plan's numbers ends with it.
+struct PlannedSeries {
+    id: SeriesId,
+    numbers_end: usize,
 }
 
 impl Plan {
@@ -74,10 +85,17 @@ impl Plan {
             0 => CHUNK_ENTRY_BYTES_GUESS,
             known => known.min(CHUNK_ENTRY_BYTES_MAX),
         };
-        let mut plan = Plan { series: vec![], wanted: vec![], chunks: vec![] };
-        let mut reader = index.series_reader();
+        let mut plan = Plan {
+            tenant: tenant.clone(),
+            packed: PackedSeries::default(),
+            series: vec![],
+            numbers: vec![],
+            wanted: vec![],
+            chunks: vec![],
+        };
+        let (mut reader, mut known) = (index.series_reader(), PairNumbers::default());
         for id in index.select(&selection.matchers)? {
-            let IndexedSeries { labels, chunks } = reader.read(id)?;
+            let (labels, chunks) = reader.read(id)?;
             let overlaps =
                 |c: &ChunkPlace| c.min_ms <= selection.end_ms && c.max_ms >= selection.start_ms;
             if !chunks.iter().any(overlaps) {
@@ -87,15 +105,39 @@ impl Plan {
             if !selection.labels_only {
                 plan.want(&chunks, overlaps, guess);
             }
-            let entries = (plan.wanted.len() - wanted_before) as u64 + 1;
-            selection.charge(labels.as_bytes().len() as u64 + entries * ENTRY_BYTES)?;
-            let id = SeriesId::of(labels.as_bytes(), tenant_seed);
-            plan.series.push(SeriesChunks { tenant: tenant.clone(), id, labels, chunks: vec![] });
+            let pairs_before = plan.packed.pairs().bytes();
+            plan.add_series(index, labels, &mut known, tenant_seed)?;
+            let entries = (plan.wanted.len() - wanted_before + 1) as u64;
+            let pairs = (plan.packed.pairs().bytes() - pairs_before) as u64;
+            selection.charge(pairs + entries * ENTRY_BYTES)?;
             check_limit("series selected in a block", plan.series.len(), SELECT_SERIES_MAX)?;
         }
         plan.wanted.sort_by_key(|wanted| wanted.place.reference);
         plan.chunks = vec![None; plan.wanted.len()];
         Ok(plan)
+    }
+
+    fn add_series(
+        &mut self,
+        index: &Index,
+        labels: &[LabelReference],
+        known: &mut PairNumbers,
+        tenant_seed: u64,
+    ) -> Result<(), StorageError> {
+        let start = self.numbers.len();
+        let before = self.series.len().checked_sub(2).map_or(0, |at| self.series[at].numbers_end);
+        for (place, (name, value)) in labels.iter().enumerate() {
+            let near = (before + place < start).then(|| self.numbers[before + place]);
+            let key = u64::from(*name) << 32 | u64::from(*value);
+            let pairs = self.packed.pairs_mut();
+            let number = known.number(key, near, || {
+                Ok::<_, StorageError>(pairs.push(index.label((*name, *value))?.as_bytes()))
+            })?;
+            self.numbers.push(number);
+        }
+        let id = self.packed.pairs().id_of(&self.numbers[start..], tenant_seed);
+        self.series.push(PlannedSeries { id, numbers_end: self.numbers.len() });
+        Ok(())
     }
 
     fn want(&mut self, chunks: &[ChunkPlace], overlaps: impl Fn(&ChunkPlace) -> bool, guess: u64) {
@@ -175,15 +217,24 @@ impl Plan {
     }
 
     /// The answer. All chunks must have been taken.
-    pub(crate) fn finish(mut self) -> Result<Vec<SeriesChunks>, StorageError> {
-        for (wanted, chunk) in self.wanted.iter().zip(self.chunks) {
-            let missing = || StorageError::corrupt("a block", "a chunk was not read");
-            self.series[wanted.series].chunks.push(chunk.ok_or_else(missing)?);
+    pub(crate) fn finish(self) -> Result<PackedSeries, StorageError> {
+        let Plan { tenant, mut packed, series, numbers, wanted, mut chunks } = self;
+        // Writers put chunks in the order of their series; others are brought into it.
+        let mut order: Vec<usize> = (0..wanted.len()).collect();
+        order.sort_by_key(|i| wanted[*i].series);
+        let (mut order, mut group) = (order.into_iter().peekable(), GroupBuilder::default());
+        let mut start = 0;
+        for (at, PlannedSeries { id, numbers_end }) in series.into_iter().enumerate() {
+            while let Some(i) = order.next_if(|i| wanted[*i].series == at) {
+                let missing = || StorageError::corrupt("a block", "a chunk was not read");
+                group.push_chunk(chunks[i].take().ok_or_else(missing)?.view());
+            }
+            numbers[start..numbers_end].iter().for_each(|number| group.push_number(*number));
+            start = numbers_end;
+            group.push_series(id);
         }
-        for series in &mut self.series {
-            series.chunks.sort_by_key(|chunk| (chunk.min_ms, chunk.max_ms));
-        }
-        Ok(self.series)
+        packed.push_group(tenant, group);
+        Ok(packed)
     }
 }
 

@@ -14,6 +14,8 @@ pub(super) struct Symbols {
     starts: Vec<u32>,
     /// Offset of `bytes` in the file when references are file offsets.
     version1_base: Option<u64>,
+    /// Whether references compare as their texts do.
+    in_order: bool,
 }
 
 impl Symbols {
@@ -26,17 +28,25 @@ impl Symbols {
         let mut fields = Fields::new(&bytes, origin);
         let count = fields.be32()? as usize;
         let mut starts = Vec::with_capacity(count.min(bytes.len()));
+        let (mut in_order, mut before) = (true, None);
         for _ in 0..count {
             starts.push((bytes.len() - fields.rest.len()) as u32);
-            fields.text()?;
+            let text = fields.text()?;
+            in_order &= before.is_none_or(|before| before < text);
+            before = Some(text);
         }
         let version1_base = (version == 1).then_some(origin.offset + 4);
-        Ok(Symbols { bytes, starts, version1_base })
+        Ok(Symbols { bytes, starts, version1_base, in_order })
     }
 
     /// Bytes of memory.
     pub(super) fn size(&self) -> usize {
         self.bytes.len() + 4 * self.starts.len()
+    }
+
+    /// Whether the text of `a` is less than that of `b`; both exist.
+    pub(super) fn is_less(&self, a: u32, b: u32) -> bool {
+        if self.in_order { a < b } else { self.get(a) < self.get(b) }
     }
 
     /// The text of a reference.

@@ -10,13 +10,13 @@ use ulid::Ulid;
 
 use super::read::BucketBlock;
 use super::ship::{DELETION_MARK_FILE, fetch_meta};
-use crate::StorageError;
 use crate::block::cache::BlockCache;
 use crate::block::damage::{Damage, DamagedBlocks, is_damage};
 use crate::block::format::{INDEX_FILE, segment_path};
-use crate::block::{BlockMeta, META_FILE, ReadOptions, SEGMENTS_MAX, merge_series};
+use crate::block::{BlockMeta, META_FILE, ReadOptions, SEGMENTS_MAX};
 use crate::objstore::Bucket;
-use crate::series::{Selection, SeriesChunks};
+use crate::series::Selection;
+use crate::{PackedSeries, StorageError};
 
 /// Most objects that a refresh lists.
 const OBJECTS_MAX: usize = 10_000_000;
@@ -196,20 +196,17 @@ impl BucketIndex {
         Ok(())
     }
 
-    /// The selected series of all blocks, ordered by tenant and labels. Blocks that cannot be read
-    /// are left out; see [`BucketIndex::damaged_for`].
-    pub async fn select(&self, selection: &Selection) -> Result<Vec<SeriesChunks>, StorageError> {
+    /// The selected series of each block, packed. Blocks that cannot be read are left out; see
+    /// [`BucketIndex::damaged_for`].
+    pub async fn select(&self, selection: &Selection) -> Result<Vec<PackedSeries>, StorageError> {
         let answers = self.blocks_for(selection).into_iter().map(|listed| async move {
-            let Some(block) = self.block(&listed).await? else { return Ok(Vec::new()) };
+            let Some(block) = self.block(&listed).await? else {
+                return Ok(PackedSeries::default());
+            };
             let answer = block.select(self.bucket.store(), selection).await;
             self.unless_damaged(&listed, answer)
         });
-        let mut answers = stream::iter(answers).buffer_unordered(BLOCK_READS_MAX);
-        let mut all = Vec::new();
-        while let Some(mut answer) = answers.try_next().await? {
-            all.append(&mut answer);
-        }
-        Ok(merge_series(all))
+        stream::iter(answers).buffer_unordered(BLOCK_READS_MAX).try_collect().await
     }
 
     /// Label names of the selected series of all blocks, without those that cannot be read.

@@ -8,11 +8,11 @@ use object_store::{ObjectStore, ObjectStoreExt};
 use ulid::Ulid;
 
 use super::ship::{failed, object_path};
-use crate::StorageError;
 use crate::block::format::{INDEX_FILE, segment_path};
 use crate::block::plan::{ChunkRead, ReadShape, bytes_of};
 use crate::block::{BlockIndex, BlockMeta, MemorySource, ReadOptions};
-use crate::series::{Selection, SeriesChunks};
+use crate::series::Selection;
+use crate::{PackedSeries, StorageError};
 
 /// Largest index that is fetched. Indexes are fetched whole in this version.
 pub const BUCKET_INDEX_BYTES_MAX: u64 = 64 << 20;
@@ -67,8 +67,10 @@ impl BucketBlock {
         &self,
         store: &Arc<dyn ObjectStore>,
         selection: &Selection,
-    ) -> Result<Vec<SeriesChunks>, StorageError> {
-        let Some(mut plan) = self.index.plan(selection)? else { return Ok(Vec::new()) };
+    ) -> Result<PackedSeries, StorageError> {
+        let Some(mut plan) = self.index.plan(selection)? else {
+            return Ok(PackedSeries::default());
+        };
         let mut reads = plan.reads(&self.segments, BUCKET_READS)?;
         selection.charge(bytes_of(&reads))?;
         while !reads.is_empty() {

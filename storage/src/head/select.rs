@@ -5,6 +5,7 @@
 //! whose slot was reused, between two steps is recognised by its generation.
 
 use std::collections::BTreeSet;
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use proto::TenantName;
@@ -15,10 +16,9 @@ use super::partition::{Partition, TenantIndex};
 use super::parts::PartIndex;
 use super::slab::NONE;
 use super::symbols::{PairId, Symbols};
-use super::table::{Table, spread};
 use super::{Head, StorageError};
 use crate::chunk::{XOR_HEADER_BYTES, XOR_SAMPLE_BYTES_MAX};
-use crate::packed::{GroupBuilder, PackedSeries};
+use crate::packed::{GroupBuilder, PackedSeries, PairNumbers};
 use crate::series::{ChunkView, ENCODING_XOR, Selection, SeriesChunks};
 
 /// Bytes that are held before they are taken out of a budget.
@@ -38,9 +38,7 @@ struct Packer<'s> {
     selection: Option<&'s Selection>,
     packed: PackedSeries,
     /// Pair numbers by symbol, as long as no symbol was freed.
-    numbers: Table,
-    /// The symbol of each pair number.
-    symbols: Vec<PairId>,
+    numbers: PairNumbers,
     freed: u64,
 }
 
@@ -72,8 +70,8 @@ pub(super) enum Wanted {
 
 impl<'s> Packer<'s> {
     fn new(selection: Option<&'s Selection>) -> Packer<'s> {
-        let (packed, numbers) = (PackedSeries::default(), Table::default());
-        Packer { selection, packed, numbers, symbols: Vec::new(), freed: 0 }
+        let (packed, numbers) = (PackedSeries::default(), PairNumbers::default());
+        Packer { selection, packed, numbers, freed: 0 }
     }
 
     fn charge(&self, bytes: usize) -> Result<(), StorageError> {
@@ -84,23 +82,15 @@ impl<'s> Packer<'s> {
     fn look_at(&mut self, symbols: &Symbols) {
         if symbols.freed() != self.freed {
             self.freed = symbols.freed();
-            self.numbers = Table::default();
+            self.numbers.forget();
         }
     }
 
-    /// The number of a pair. Neighbours share most pairs: `near` is tried first.
     fn number(&mut self, pair: PairId, near: Option<u32>, symbols: &Symbols) -> u32 {
-        if let Some(near) = near.filter(|near| self.symbols[*near as usize] == pair) {
-            return near;
-        }
-        let hash = spread(u64::from(pair));
-        let known = self.numbers.find(hash, |number| self.symbols[number as usize] == pair);
-        known.unwrap_or_else(|| {
-            let number = self.packed.pairs_mut().push(symbols.pair(pair));
-            self.symbols.push(pair);
-            self.numbers.insert(hash, number);
-            number
-        })
+        let Packer { packed, numbers, .. } = self;
+        let write = || Ok::<u32, Infallible>(packed.pairs_mut().push(symbols.pair(pair)));
+        let Ok(number) = numbers.number(u64::from(pair), near, write);
+        number
     }
 }
 

@@ -6,9 +6,9 @@ use bytes::Bytes;
 use journal::files::memory::MemoryFiles;
 use proptest::prelude::*;
 use proto::ids::tenant_seed;
-use proto::{Epoch, SampleBatch, SeriesId, TenantName};
-use storage::Selection;
+use proto::{Epoch, Labels, SampleBatch, SeriesId, TenantName};
 use storage::head::{Head, HeadOptions};
+use storage::{Chunk, Selection, SeriesChunks};
 
 use super::*;
 
@@ -25,24 +25,22 @@ fn series(tenant: &str, labels: &[(&str, &str)], chunks: Vec<Chunk>) -> SeriesCh
     }
 }
 
-fn merge(parts: Vec<FoundSeries>, replica_labels: &[&str]) -> (Merged, Interner) {
+fn merge_all(parts: Vec<PackedSeries>, replica_labels: &[&str]) -> (Merged, Interner) {
     let replica_labels: Vec<String> = replica_labels.iter().map(|l| (*l).to_owned()).collect();
     let rules = LabelRules { tenant_label: "tenant_id".to_owned(), replica_labels };
-    let (mut merge, mut names) = (Merge::new(rules), Interner::default());
-    parts.into_iter().for_each(|part| merge.add(part, &mut names));
-    (merge.finish(), names)
+    let mut names = Interner::default();
+    (merge(parts, rules, &mut names), names)
 }
 
-/// Labels and chunks per replica of the merged series.
-fn merged(all: Vec<SeriesChunks>, replica_labels: &[&str]) -> Vec<(String, Vec<usize>)> {
-    let (merged, names) = merge(vec![FoundSeries::from(all)], replica_labels);
+/// Labels and copies of the merged series.
+fn merged(all: Vec<SeriesChunks>, replica_labels: &[&str]) -> Vec<(String, usize)> {
+    let (merged, names) = merge_all(vec![PackedSeries::pack(all)], replica_labels);
     let shown = |index: usize| {
         let pairs = merged.pairs(index);
         let in_order = pairs.iter().map(|p| names.pair(*p).0).is_sorted_by(|a, b| a < b);
         let labels = names.labels(pairs).unwrap().to_string();
         assert!(in_order, "{labels}");
-        let Samples::Replicas(replicas) = &merged.series[index].samples else { panic!("packed") };
-        (labels, replicas.iter().map(|replica| replica.chunks.len()).collect())
+        (labels, 1 + merged.series[index].further.len())
     };
     let mut found: Vec<_> = (0..merged.len()).map(shown).collect();
     found.sort();
@@ -51,11 +49,19 @@ fn merged(all: Vec<SeriesChunks>, replica_labels: &[&str]) -> Vec<(String, Vec<u
 
 #[test]
 fn equal_chunks_of_two_sources_are_kept_once() {
+    let (x, y, z) = (chunk(1, b"x"), chunk(5, b"y"), chunk(9, b"z"));
+    let mut all = vec![x.view(), y.view(), y.view(), z.view(), x.view()];
+    in_order(&mut all);
+    assert_eq!(all, [x.view(), y.view(), z.view()]);
+}
+
+#[test]
+fn copies_of_two_sources_are_one_series() {
     let labels = [("__name__", "up"), ("z", "1")];
     let here = series("a", &labels, vec![chunk(1, b"x"), chunk(5, b"y")]);
     let there = series("a", &labels, vec![chunk(5, b"y"), chunk(9, b"z")]);
     let found = merged(vec![here, there], &[]);
-    assert_eq!(found, [("up{tenant_id=\"a\", z=\"1\"}".to_owned(), vec![3])]);
+    assert_eq!(found, [("up{tenant_id=\"a\", z=\"1\"}".to_owned(), 2)]);
 }
 
 #[test]
@@ -74,7 +80,7 @@ fn replicas_fall_together_only_without_their_label() {
     let both = vec![one, two];
     assert_eq!(merged(both.clone(), &[]).len(), 2);
     let found = merged(both, &["prometheus_replica"]);
-    assert_eq!(found, [("{tenant_id=\"a\"}".to_owned(), vec![1, 1])]);
+    assert_eq!(found, [("{tenant_id=\"a\"}".to_owned(), 2)]);
 }
 
 /// A head with these series: tenant, job, kind of labels, timestamps.
@@ -88,8 +94,7 @@ fn head(all: &[(bool, u8, u8, BTreeSet<i64>)]) -> Head {
         let id = SeriesId::of(labels.as_bytes(), tenant_seed(&tenant, 1));
         let mut batch = SampleBatch::new(tenant, Epoch(1));
         batch.push_series(id);
-        // Values do not tell replicas of one time apart: which of them wins is not asked here.
-        times.iter().for_each(|time| batch.push_sample(*time, *time as f64));
+        times.iter().for_each(|time| batch.push_sample(*time, value(*kind, *time)));
         batch.labels.push((0, labels));
         head.append(0, &batch).unwrap();
     }
@@ -108,8 +113,8 @@ fn labels_of(job: u8, kind: u8) -> Labels {
 
 type Shown = BTreeMap<String, Vec<(i64, u64)>>;
 
-fn shown(parts: Vec<FoundSeries>, replica_labels: &[&str], times: (i64, i64)) -> Shown {
-    let (merged, names) = merge(parts, replica_labels);
+fn shown(parts: Vec<PackedSeries>, replica_labels: &[&str], times: (i64, i64)) -> Shown {
+    let (merged, names) = merge_all(parts, replica_labels);
     let mut all = Shown::new();
     for index in 0..merged.len() {
         let mut columns = Columns::default();
@@ -122,34 +127,64 @@ fn shown(parts: Vec<FoundSeries>, replica_labels: &[&str], times: (i64, i64)) ->
     all
 }
 
-fn packed(head: &Head, selection: &Selection) -> FoundSeries {
-    let parts = (0..head.partitions()).map(|n| head.select_partition(n, selection).unwrap());
-    FoundSeries { packed: parts.collect(), series: Vec::new() }
+fn packed(head: &Head, selection: &Selection) -> Vec<PackedSeries> {
+    let part = |number: usize| head.select_partition(number, selection).unwrap();
+    (0..head.partitions()).map(part).collect()
+}
+
+/// The answer by the definition: of each final label set the replicas in order of the labels that
+/// they lost, of each of these all samples of all copies.
+fn model(all: &[(bool, u8, u8, BTreeSet<i64>)], replica: bool, times: (i64, i64)) -> Shown {
+    let mut answer: BTreeMap<String, BTreeMap<i64, u64>> = BTreeMap::new();
+    let mut sorted: Vec<_> = all.iter().collect();
+    // Replica r2 goes before r3; what lost nothing before both.
+    sorted.sort_by_key(|(_, _, kind, _)| *kind);
+    for (is_b, job, kind, samples) in sorted {
+        let mut pairs = vec![("__name__", "up".to_owned()), ("zone", format!("z{job}"))];
+        pairs.push(("tenant_id", if *is_b { "b" } else { "a" }.to_owned()));
+        if *kind > 1 && !replica {
+            pairs.push(("replica", format!("r{kind}")));
+        }
+        let labels = Labels::from_pairs(pairs).unwrap().to_string();
+        let in_time = samples.iter().filter(|time| (times.0..=times.1).contains(*time));
+        for time in in_time {
+            let row = answer.entry(labels.clone()).or_default();
+            row.entry(*time).or_insert(value(*kind, *time).to_bits());
+        }
+    }
+    answer.into_iter().map(|(labels, row)| (labels, row.into_iter().collect())).collect()
+}
+
+/// Tells replicas of one time apart.
+fn value(kind: u8, time: i64) -> f64 {
+    (time * 10 + i64::from(kind)) as f64
 }
 
 proptest! {
-    /// Two nodes' heads, each packed or series by series: the answer is the same.
+    /// Two nodes' heads, packed as they lie or series by series.
     #[test]
-    fn packed_series_merge_as_single_ones_do(
+    fn any_sources_give_the_model(
         here in series_of_a_head(),
         there in series_of_a_head(),
-        replicas in any::<bool>(),
+        replica in any::<bool>(),
         start in 0i64..40,
         length in 0i64..40,
     ) {
         let times = (start * 1_000, (start + length) * 1_000);
-        let selection =
-            Selection { start_ms: times.0, end_ms: times.1, ..Selection::default() };
+        let selection = Selection { start_ms: times.0, end_ms: times.1, ..Selection::default() };
         let heads = [head(&here), head(&there)];
-        let replica_labels: &[&str] = if replicas { &["replica"] } else { &[] };
-        let single = |head: &Head| FoundSeries::from(head.select(&selection).unwrap());
-        let expected = shown(heads.iter().map(single).collect(), replica_labels, times);
-        let both = heads.iter().map(|head| packed(head, &selection)).collect();
-        prop_assert_eq!(&shown(both, replica_labels, times), &expected);
-        let mixed = vec![packed(&heads[0], &selection), single(&heads[1])];
-        prop_assert_eq!(&shown(mixed, replica_labels, times), &expected);
-        let mixed = vec![single(&heads[0]), packed(&heads[1], &selection)];
-        prop_assert_eq!(&shown(mixed, replica_labels, times), &expected);
+        let replica_labels: &[&str] = if replica { &["replica"] } else { &[] };
+        let all: Vec<_> = here.iter().chain(&there).cloned().collect();
+        let expected = model(&all, replica, times);
+        let single = |head: &Head| vec![PackedSeries::pack(head.select(&selection).unwrap())];
+        let packed = |head: &Head| packed(head, &selection);
+        for [one, two] in [[true, true], [true, false], [false, true], [false, false]] {
+            let of = |as_is: bool, head: &Head| if as_is { packed(head) } else { single(head) };
+            let parts = [of(one, &heads[0]), of(two, &heads[1])].concat();
+            let mut shown = shown(parts, replica_labels, times);
+            shown.retain(|_, samples| !samples.is_empty());
+            prop_assert_eq!(&shown, &expected);
+        }
     }
 
     /// Whatever a source leaves out, the latest sample of each series is there.
@@ -167,8 +202,8 @@ proptest! {
             let last = |(labels, samples): (String, Vec<(i64, u64)>)| Some((labels, *samples.last()?));
             shown.into_iter().filter_map(last).collect()
         };
-        let expected = last(shown(vec![packed(&head, &whole)], &[], times));
-        prop_assert_eq!(last(shown(vec![packed(&head, &latest)], &[], times)), expected);
+        let expected = last(shown(packed(&head, &whole), &[], times));
+        prop_assert_eq!(last(shown(packed(&head, &latest), &[], times)), expected);
     }
 }
 

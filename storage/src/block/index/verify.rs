@@ -15,7 +15,9 @@ impl Index {
         let (mut reader, mut chunks) = (self.series_reader(), 0u64);
         for some in ids.chunks(STEP_ENTRIES) {
             for id in some {
-                chunks += reader.read(*id)?.chunks.len() as u64;
+                let (labels, places) = reader.read(*id)?;
+                labels.iter().try_for_each(|label| self.label(*label).map(drop))?;
+                chunks += places.len() as u64;
             }
             give_way().await;
         }
