@@ -10,9 +10,11 @@ use storage::head::TenantStats;
 use storage::{PackedSeries, Selection, SeriesChunks, StorageError};
 
 use super::sources::{
-    Authority, FamilyMetadata, LocalHolder, ReadView, RemoteHolders, RingHolders, Views,
+    Authority, FamilyMetadata, LocalHolder, LocalSeries, ReadView, RemoteHolders, RingHolders,
+    Views,
 };
 use super::{Blocking, Budget, ReadError, Sources};
+use ulid::Ulid;
 
 /// Work is done by whoever asks.
 pub fn inline() -> Blocking {
@@ -23,6 +25,8 @@ pub fn inline() -> Blocking {
 #[derive(Clone, Default)]
 pub struct FakeHolder {
     series: Vec<SeriesChunks>,
+    /// Blocks that it claims to have, and does not read.
+    pub blocks: Vec<Ulid>,
     /// Why its answers do not count.
     pub partial: Option<String>,
 }
@@ -50,7 +54,11 @@ impl FakeHolder {
 }
 
 impl LocalHolder for FakeHolder {
-    fn select(&self, selection: &Selection) -> Result<Vec<PackedSeries>, StorageError> {
+    fn blocks(&self, _selection: &Selection) -> BTreeSet<Ulid> {
+        self.blocks.iter().copied().collect()
+    }
+
+    fn select(&self, selection: &Selection) -> Result<LocalSeries, StorageError> {
         let mut found: Vec<SeriesChunks> = self.takes(selection).cloned().collect();
         if selection.labels_only {
             found.iter_mut().for_each(|series| series.chunks.clear());
@@ -58,7 +66,7 @@ impl LocalHolder for FakeHolder {
         if let Some(budget) = &selection.budget {
             budget.take_series(&found)?;
         }
-        Ok(vec![PackedSeries::pack(found)])
+        Ok(LocalSeries { series: vec![PackedSeries::pack(found)], blocks: BTreeSet::new() })
     }
 
     fn label_names(&self, selection: &Selection) -> Result<BTreeSet<String>, StorageError> {
@@ -124,7 +132,7 @@ impl RemoteHolders for FakeRemotes {
         selection: &Selection,
     ) -> Result<(Vec<PackedSeries>, Authority), ReadError> {
         let holder = self.holder(node)?;
-        Ok((holder.select(selection)?, holder.authority()))
+        Ok((holder.select(selection)?.series, holder.authority()))
     }
 
     async fn labels(

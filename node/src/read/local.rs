@@ -9,8 +9,10 @@ use storage::block::LocalBlocks;
 use storage::head::{Head, TenantStats};
 use storage::{PackedSeries, Selection, StorageError};
 
+use ulid::Ulid;
+
 use super::Blocking;
-use super::sources::{Authority, FamilyMetadata, LocalHolder};
+use super::sources::{Authority, FamilyMetadata, LocalHolder, LocalSeries};
 
 /// Head and blocks of this node. It exists only once the head is open, so that it never answers
 /// from a replay that is under way.
@@ -50,15 +52,21 @@ impl StorageHolder {
 
 impl LocalHolder for StorageHolder {
     /// The head first: what is cut meanwhile is then seen twice, never missed.
-    fn select(&self, selection: &Selection) -> Result<Vec<PackedSeries>, StorageError> {
-        let mut packed = Vec::with_capacity(self.head.partitions());
+    fn select(&self, selection: &Selection) -> Result<LocalSeries, StorageError> {
+        let mut series = Vec::with_capacity(self.head.partitions());
         let select = |number: usize| self.head.select_partition(number, selection);
         in_order(self.workers, self.head.partitions(), &select, &mut |part| {
-            packed.push(part?);
+            series.push(part?);
             Ok::<_, StorageError>(())
         })?;
-        packed.append(&mut self.blocks.select_packed(selection)?);
-        Ok(packed)
+        let (blocks, packed): (BTreeSet<Ulid>, Vec<PackedSeries>) =
+            self.blocks.select_packed(selection)?.into_iter().unzip();
+        series.extend(packed);
+        Ok(LocalSeries { series, blocks })
+    }
+
+    fn blocks(&self, selection: &Selection) -> BTreeSet<Ulid> {
+        self.blocks.blocks_for(selection)
     }
 
     fn label_names(&self, selection: &Selection) -> Result<BTreeSet<String>, StorageError> {

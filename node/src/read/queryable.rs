@@ -1,19 +1,23 @@
 //! The node as the engine sees it.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use futures::future::BoxFuture;
 use proto::Matcher;
 use query::queryable::BATCH_SERIES_MAX;
 use query::{
     Columns, Dictionary, PairId, Queryable, SelectRequest, SeriesBatch, SeriesSet, SourceError,
 };
 use storage::{PackedSeries, Selection};
+use tokio::sync::oneshot;
+use ulid::Ulid;
 
 use super::fanout::{Answer, Fanout};
 use super::merge::{LabelRules, Merged, merge};
-use super::sources::LocalHolder;
+use super::sources::{Authority, BucketHolder, LocalHolder, LocalSeries};
 use super::{ReadError, run_on};
 
 /// Most series that are merged where the request is served; more could hold up others.
@@ -60,10 +64,16 @@ impl Fanout {
         &self,
         selection: &Selection,
     ) -> Result<Answer<Vec<PackedSeries>>, ReadError> {
-        let own = selection.clone();
-        let local = move |holder: &dyn LocalHolder| Ok(holder.select(&own)?);
+        let (own, (sender, read)) = (selection.clone(), oneshot::channel());
+        let local = move |holder: &dyn LocalHolder| {
+            let LocalSeries { series, blocks } = holder.select(&own)?;
+            // Nobody waits if there is no bucket.
+            let _ = sender.send(blocks);
+            Ok(series)
+        };
         let remote = |node| self.sources.remote.select(node, selection);
-        let bucket = self.sources.bucket.as_ref().map(|bucket| bucket.select(selection));
+        let bucket = self.sources.bucket.as_ref();
+        let bucket = bucket.map(|bucket| self.stored(bucket.as_ref(), selection, read));
         let mut answer = self.ask(local, remote, bucket).await?;
         for part in &mut answer.parts {
             // Whatever a source sends, nothing of another tenant goes out.
@@ -72,6 +82,28 @@ impl Fanout {
             }
         }
         Ok(answer)
+    }
+
+    /// The series of the bucket's blocks. Those that this node has itself are left to it, and asked
+    /// for only if it could not read them: damaged, or deleted meanwhile.
+    fn stored<'a>(
+        &'a self,
+        bucket: &'a dyn BucketHolder,
+        selection: &'a Selection,
+        read: oneshot::Receiver<BTreeSet<Ulid>>,
+    ) -> BoxFuture<'a, Result<(Vec<PackedSeries>, Authority), ReadError>> {
+        let own = self.sources.local.blocks(selection);
+        Box::pin(async move {
+            let (mut series, authority) = bucket.select(selection, &own).await?;
+            let read = read.await.unwrap_or_default();
+            let rest: BTreeSet<Ulid> = own.difference(&read).copied().collect();
+            if rest.is_empty() {
+                return Ok((series, authority));
+            }
+            let (mut others, again) = bucket.select_only(selection, &rest).await?;
+            series.append(&mut others);
+            Ok((series, authority.and(again)))
+        })
     }
 
     /// Computes something of what was found: elsewhere if it may take long.

@@ -35,7 +35,7 @@ pub async fn select(
     selection.latest_only = request.latest_only;
     selection.budget = (request.bytes_max > 0).then(|| Arc::new(Budget::new(request.bytes_max)));
     let select = move |holder: &dyn LocalHolder| {
-        let packed = holder.select(&selection)?.into_iter();
+        let packed = holder.select(&selection)?.series.into_iter();
         Ok(packed.flat_map(PackedSeries::into_series).collect::<Vec<_>>())
     };
     let (series, authority) = local(holder, select).await?;

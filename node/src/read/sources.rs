@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use proto::{Matcher, MetadataEntry, NodeId, TenantName};
 use storage::head::TenantStats;
 use storage::{PackedSeries, Selection, StorageError};
+use ulid::Ulid;
 
 use super::{Blocking, Budget, ReadError};
 
@@ -44,11 +45,22 @@ pub struct FamilyMetadata {
     pub entry: MetadataEntry,
 }
 
+/// What a local holder found.
+#[derive(Clone, Debug, Default)]
+pub struct LocalSeries {
+    /// Series in any order; one may occur more than once.
+    pub series: Vec<PackedSeries>,
+    /// Blocks that were read for it.
+    pub blocks: BTreeSet<Ulid>,
+}
+
 /// What this node holds itself: head and local blocks. Calls may block on the disk; they are made
 /// on [`LocalHolder::blocking`].
 pub trait LocalHolder: Send + Sync {
-    /// Selected series, in any order, within the selection's budget; one may occur more than once.
-    fn select(&self, selection: &Selection) -> Result<Vec<PackedSeries>, StorageError>;
+    /// Selected series, within the selection's budget.
+    fn select(&self, selection: &Selection) -> Result<LocalSeries, StorageError>;
+    /// Blocks of the selection that this holder has now.
+    fn blocks(&self, selection: &Selection) -> BTreeSet<Ulid>;
     /// Label names of the selected series, sorted.
     fn label_names(&self, selection: &Selection) -> Result<BTreeSet<String>, StorageError>;
     /// Values of one label of the selected series, sorted.
@@ -96,10 +108,17 @@ pub trait RemoteHolders: Send + Sync {
 /// The bucket's blocks.
 #[async_trait]
 pub trait BucketHolder: Send + Sync {
-    /// Selected series of all blocks.
+    /// Selected series of all blocks but `except`, whose samples the asker has.
     async fn select(
         &self,
         selection: &Selection,
+        except: &BTreeSet<Ulid>,
+    ) -> Result<(Vec<PackedSeries>, Authority), ReadError>;
+    /// Selected series of some blocks, if the bucket has them.
+    async fn select_only(
+        &self,
+        selection: &Selection,
+        blocks: &BTreeSet<Ulid>,
     ) -> Result<(Vec<PackedSeries>, Authority), ReadError>;
     /// Values of a label, or the label names where `name` is "".
     async fn labels(

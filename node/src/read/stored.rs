@@ -7,6 +7,8 @@ use async_trait::async_trait;
 use storage::bucket::BucketIndex;
 use storage::{PackedSeries, Selection};
 
+use ulid::Ulid;
+
 use super::ReadError;
 use super::sources::{Authority, BucketHolder};
 
@@ -44,10 +46,20 @@ impl BucketHolder for StoredBlocks {
     async fn select(
         &self,
         selection: &Selection,
+        except: &BTreeSet<Ulid>,
     ) -> Result<(Vec<PackedSeries>, Authority), ReadError> {
         let doubted = self.doubted();
-        let series = self.index.select(selection).await?;
+        let series = self.index.select(selection, |ulid| !except.contains(&ulid)).await?;
         Ok((series, doubted.and(self.undamaged(selection))))
+    }
+
+    async fn select_only(
+        &self,
+        selection: &Selection,
+        blocks: &BTreeSet<Ulid>,
+    ) -> Result<(Vec<PackedSeries>, Authority), ReadError> {
+        let series = self.index.select(selection, |ulid| blocks.contains(&ulid)).await?;
+        Ok((series, self.undamaged(selection)))
     }
 
     async fn labels(

@@ -126,13 +126,21 @@ impl LocalBlocks {
     /// The selected series of all blocks, ordered by tenant and labels; see [`Block::select`].
     /// Blocks that cannot be read are left out; see [`LocalBlocks::damaged_for`].
     pub fn select(&self, selection: &Selection) -> Result<Vec<SeriesChunks>, StorageError> {
-        let answers = self.select_packed(selection)?;
-        Ok(merge_series(answers.into_iter().flat_map(PackedSeries::into_series).collect()))
+        let answers = self.select_packed(selection)?.into_iter();
+        Ok(merge_series(answers.flat_map(|(_, packed)| packed.into_series()).collect()))
     }
 
-    /// The selected series of each block, packed.
-    pub fn select_packed(&self, selection: &Selection) -> Result<Vec<PackedSeries>, StorageError> {
-        self.ask_each(selection, |block| block.select_packed(selection))
+    /// The selected series of each block that could be read, packed.
+    pub fn select_packed(
+        &self,
+        selection: &Selection,
+    ) -> Result<Vec<(Ulid, PackedSeries)>, StorageError> {
+        self.ask_each(selection, |block| Ok((block.meta().ulid, block.select_packed(selection)?)))
+    }
+
+    /// The blocks of a selection's time and tenants, readable or not.
+    pub fn blocks_for(&self, selection: &Selection) -> BTreeSet<Ulid> {
+        self.metas_for(selection).iter().map(|meta| meta.ulid).collect()
     }
 
     /// Label names of the selected series of all blocks, without those that cannot be read.

@@ -196,10 +196,16 @@ impl BucketIndex {
         Ok(())
     }
 
-    /// The selected series of each block, packed. Blocks that cannot be read are left out; see
-    /// [`BucketIndex::damaged_for`].
-    pub async fn select(&self, selection: &Selection) -> Result<Vec<PackedSeries>, StorageError> {
-        let answers = self.blocks_for(selection).into_iter().map(|listed| async move {
+    /// The selected series of each block that is `wanted`, packed. Blocks that cannot be read are
+    /// left out; see [`BucketIndex::damaged_for`].
+    pub async fn select(
+        &self,
+        selection: &Selection,
+        wanted: impl Fn(Ulid) -> bool,
+    ) -> Result<Vec<PackedSeries>, StorageError> {
+        let mut blocks = self.blocks_for(selection);
+        blocks.retain(|listed| wanted(listed.meta.ulid));
+        let answers = blocks.into_iter().map(|listed| async move {
             let Some(block) = self.block(&listed).await? else {
                 return Ok(PackedSeries::default());
             };

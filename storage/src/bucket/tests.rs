@@ -49,7 +49,7 @@ async fn on_each<F: AsyncFn(Bucket)>(behaviour: F) {
 
 /// The selected series of all blocks, as [`LocalBlocks::select`] orders them.
 async fn selected(index: &BucketIndex, selection: &Selection) -> Vec<SeriesChunks> {
-    let found = index.select(selection).await.unwrap();
+    let found = index.select(selection, |_| true).await.unwrap();
     merge_series(found.into_iter().flat_map(PackedSeries::into_series).collect())
 }
 
@@ -74,6 +74,11 @@ async fn the_bucket_answers_as_the_local_blocks() {
             let expected = blocks.select(&selection).unwrap();
             assert!(!expected.is_empty());
             assert_eq!(selected(&index, &selection).await, expected);
+            let other = index.select(&selection, |id| id != ulid(2)).await.unwrap();
+            let only = index.select(&selection, |id| id == ulid(2)).await.unwrap();
+            let all: Vec<_> = other.into_iter().chain(only).collect();
+            let all = merge_series(all.into_iter().flat_map(PackedSeries::into_series).collect());
+            assert_eq!(all, expected);
             let names = index.label_names(&selection).await.unwrap();
             assert_eq!(names, blocks.label_names(&selection).unwrap());
             let values = index.label_values("instance", &selection).await.unwrap();
@@ -237,7 +242,7 @@ fn calls_may_be_awaited_on_any_thread() {
     let dir = blocks.path(ulid(1));
     assert_send(&upload(bucket.store().as_ref(), files.as_ref(), &dir, PART_BYTES));
     assert_send(&index.refresh());
-    assert_send(&index.select(&all));
+    assert_send(&index.select(&all, |_| true));
     assert_send(&index.label_values("a", &all));
 }
 
