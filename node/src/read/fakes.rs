@@ -25,6 +25,8 @@ pub struct FakeHolder {
     series: Vec<SeriesChunks>,
     /// Why its answers do not count.
     pub partial: Option<String>,
+    /// Where it works; `None` for the caller's thread.
+    pub blocking: Option<Blocking>,
 }
 
 impl FakeHolder {
@@ -99,7 +101,7 @@ impl LocalHolder for FakeHolder {
     }
 
     fn blocking(&self) -> Blocking {
-        inline()
+        self.blocking.clone().unwrap_or_else(inline)
     }
 }
 
