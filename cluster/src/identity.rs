@@ -30,6 +30,9 @@ const FILE_NAME: &str = "node";
 /// In the refusal of a call from an earlier life: the latest one that is known.
 const KNOWN_LIFE: &str = "x-granary-known-life";
 
+/// In the same refusal: the node that refuses.
+const REFUSING_NODE: &str = "x-granary-node";
+
 /// How much the life number advances while a node runs: an old copy of the disk does not catch up
 /// by the one that it advances at each start.
 const ADVANCE: u64 = 1 << 10;
@@ -260,23 +263,27 @@ impl Identity {
             let text = format!("this is node {own}, the call is for {}", NodeId(header.target));
             return Err(Status::failed_precondition(text));
         }
-        if Life(header.target_life) > life && !journal::planted!("M27") {
-            return Err(self.note_outdated(life, header.target_life));
-        }
         let theirs = cluster_of(header)?;
         if theirs != Some(ours) {
             let theirs = theirs.map_or("no cluster".to_owned(), |c| format!("cluster {c}"));
             let text = format!("this node belongs to cluster {ours}, the caller to {theirs}");
             return Err(Status::failed_precondition(text));
         }
+        let is_ours = NodeId(header.target) == own;
+        if is_ours && Life(header.target_life) > life && !journal::planted!("M27") {
+            return Err(self.note_outdated(life, header.target_life));
+        }
         self.check_life(header)
     }
 
-    /// Looks at why another node refused a call: it may know of a later life of this node than
-    /// this node has ever lived.
-    pub fn refused_by(&self, status: &Status) {
-        let known = status.metadata().get(KNOWN_LIFE).and_then(|value| value.to_str().ok());
-        let Some(known) = known.and_then(|text| text.parse::<u64>().ok()) else { return };
+    /// Looks at why `node`, which was called by its id, refused: it may know of a later life of
+    /// this node than this node has ever lived. Whoever else has its address now is not believed.
+    pub fn refused_by(&self, node: NodeId, status: &Status) {
+        let number = |name| status.metadata().get(name)?.to_str().ok()?.parse::<u64>().ok();
+        if number(REFUSING_NODE) != Some(node.0) {
+            return;
+        }
+        let Some(known) = number(KNOWN_LIFE) else { return };
         let life = self.record.lock().life;
         if Life(known) > life {
             // Whoever waits for that is told; the caller has its own error already.
@@ -294,19 +301,43 @@ impl Identity {
         Status::permission_denied(text)
     }
 
+    /// Checks that a node that need not be in the cluster yet is not an old disk. Once this node is
+    /// in one, what others say of their lives is not kept: it would shut out the member whose id
+    /// they use.
+    pub fn check_stranger(&self, header: &Header) -> std::result::Result<NodeId, Status> {
+        let theirs = cluster_of(header)?;
+        if self.cluster_id().is_none_or(|ours| theirs == Some(ours)) {
+            return self.check_life(header);
+        }
+        let node = NodeId(header.node_id);
+        match self.lives.lock().get(&node).copied() {
+            Some(known) if known > Life(header.life) => Err(self.refusal(header, known)),
+            _ => Ok(node),
+        }
+    }
+
     /// Checks only that the caller is not an old disk.
-    pub fn check_life(&self, header: &Header) -> std::result::Result<NodeId, Status> {
+    fn check_life(&self, header: &Header) -> std::result::Result<NodeId, Status> {
         let node = NodeId(header.node_id);
         if self.see(node, Life(header.life)) {
             return Ok(node);
         }
-        let known = self.lives.lock().get(&node).map_or(0, |life| life.0);
-        let text = format!("node {node} has a later life than {}: an old disk?", header.life);
-        let mut refused = Status::permission_denied(text);
-        if let Ok(known) = known.to_string().parse() {
-            refused.metadata_mut().insert(KNOWN_LIFE, known);
+        let known = self.lives.lock().get(&node).copied().unwrap_or_default();
+        Err(self.refusal(header, known))
+    }
+
+    /// The refusal of a call from an earlier life than the known one.
+    fn refusal(&self, header: &Header, known: Life) -> Status {
+        let (node, life) = (NodeId(header.node_id), header.life);
+        let mut refused = Status::permission_denied(format!(
+            "node {node} has a later life than {life}: an old disk?"
+        ));
+        for (name, number) in [(KNOWN_LIFE, known.0), (REFUSING_NODE, self.node_id().0)] {
+            if let Ok(number) = number.to_string().parse() {
+                refused.metadata_mut().insert(name, number);
+            }
         }
-        Err(refused)
+        refused
     }
 }
 

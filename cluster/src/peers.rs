@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use proto::NodeId;
 use proto::rpc::RaftMessage;
 use proto::rpc::raft_client::RaftClient;
-use proto::{Life, NodeId};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tonic::Status;
@@ -127,7 +127,7 @@ impl Peers {
         let answer = tokio::time::timeout(deadline, self.send(method, address, request)).await;
         let late = |_| Status::deadline_exceeded(format!("{address} did not answer in time"));
         let answer = answer.map_err(late)?;
-        let answer = answer.inspect_err(|status| self.identity.refused_by(status))?;
+        let answer = answer.inspect_err(|status| self.identity.refused_by(to, status))?;
         self.check_answer(to, &answer)?;
         let (_, message) = wire::decode(&answer.payload)?;
         Ok(message)
@@ -161,11 +161,6 @@ impl Peers {
         if to != ANYONE && node != to {
             return Err(Status::unavailable(format!("node {node} answered in place of {to}")));
         }
-        match self.identity.see(node, Life(header.life)) {
-            true => Ok(()),
-            false => {
-                Err(Status::permission_denied(format!("node {node} answers from an old disk")))
-            }
-        }
+        self.identity.check_stranger(header).map(|_| ())
     }
 }

@@ -104,7 +104,7 @@ impl RaftService {
             let text = format!("this node belongs to cluster {ours}, the caller to {theirs}");
             return Err(Status::failed_precondition(text));
         }
-        let caller = identity.check_life(header)?;
+        let caller = identity.check_stranger(header)?;
         let (_, asked) = wire::decode(&message.payload)?;
         let promised = self.asked(caller, asked)?;
         self.answer(&self.membership.discovered(promised))

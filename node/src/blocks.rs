@@ -42,6 +42,8 @@ pub struct Blocks {
     random: Mutex<StdRng>,
     /// Blocks known to be whole in the bucket, and since when this process knows it.
     shipped: Mutex<BTreeMap<Ulid, Instant>>,
+    /// Blocks past their retention that cannot be read from the bucket, and why.
+    kept: Mutex<BTreeMap<Ulid, String>>,
     /// Why the list of the bucket's blocks may lack something.
     doubt: Mutex<Option<String>>,
     /// When the bucket was last listed.
@@ -85,6 +87,7 @@ impl Blocks {
             hashring: config.hashring.clone(),
             random: Mutex::new(StdRng::seed_from_u64(env.seed ^ 0x756c_6964)),
             shipped: Mutex::default(),
+            kept: Mutex::default(),
             doubt: Mutex::new(Some("it was not listed yet".to_owned())),
             listed: Mutex::new(Instant::now()),
             part_bytes: config.store.part_bytes,
@@ -217,13 +220,14 @@ impl Blocks {
     /// Removes local blocks that are older than the retention, whole in the bucket, and served
     /// from there by every node: each has listed the bucket since the block was there, or says
     /// that its list is too old to vouch for anything.
-    pub async fn retire(&self, now_ms: i64, retention_ms: i64) {
-        let mut candidates = Vec::new();
+    pub async fn retire(&self, now_ms: i64, retention_ms: i64, metrics: &Metrics) {
+        let (mut candidates, mut kept) = (Vec::new(), BTreeMap::new());
         for meta in self.local.list() {
             if meta.max_time > now_ms.saturating_sub(retention_ms) {
                 continue;
             }
             let served_from_bucket = self.bucket.contains(meta.ulid);
+            kept.extend(self.bucket.why_unreadable(meta.ulid).map(|why| (meta.ulid, why)));
             let store = self.bucket.bucket().store();
             let in_bucket = match is_shipped(store.as_ref(), meta.ulid).await {
                 Ok(whole) => whole,
@@ -239,6 +243,8 @@ impl Blocks {
             let (ulid, max_time) = (meta.ulid, meta.max_time);
             candidates.push(LocalBlock { ulid, max_time, in_bucket, served_from_bucket });
         }
+        metrics.blocks_unreadable.set(kept.len() as i64);
+        self.note_kept(kept);
         for ulid in deletable(&candidates, now_ms, retention_ms) {
             match self.local.delete(ulid) {
                 Ok(()) => {
@@ -248,6 +254,19 @@ impl Blocks {
                 Err(error) => tracing::error!(block = %ulid, %error, "could not be removed"),
             }
         }
+    }
+
+    /// Tells once of each block that stays because nobody could read it from the bucket.
+    fn note_kept(&self, kept: BTreeMap<Ulid, String>) {
+        let mut known = self.kept.lock();
+        for (block, why) in kept.iter().filter(|(block, _)| !known.contains_key(block)) {
+            tracing::warn!(
+                %block,
+                why,
+                "a block past its retention stays on this node: it cannot be read from the bucket"
+            );
+        }
+        *known = kept;
     }
 }
 

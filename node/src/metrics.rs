@@ -57,6 +57,8 @@ pub struct Metrics {
     pub blocks_unshipped: Gauge,
     /// Blocks on local disk.
     pub blocks_local: Gauge,
+    /// Local blocks past their retention that cannot be read from the bucket, and so stay.
+    pub blocks_unreadable: Gauge,
     /// Restarts of actors.
     pub actor_restarts: Counter,
     /// Series in the head.
@@ -95,6 +97,7 @@ impl Metrics {
             upload_last_success_seconds: Gauge::default(),
             blocks_unshipped: Gauge::default(),
             blocks_local: Gauge::default(),
+            blocks_unreadable: Gauge::default(),
             actor_restarts: Counter::default(),
             head_series: Gauge::default(),
             head_samples_appended: Gauge::default(),
@@ -163,6 +166,11 @@ impl Metrics {
             self.blocks_unshipped.clone(),
         );
         r.register("granary_blocks_local", "Local blocks", self.blocks_local.clone());
+        r.register(
+            "granary_blocks_unreadable_in_bucket",
+            "Local blocks past their retention that stay, as they cannot be read from the bucket",
+            self.blocks_unreadable.clone(),
+        );
         r.register("granary_actor_restarts", "Restarts of actors", self.actor_restarts.clone());
         r.register("granary_head_series", "Series in the head", self.head_series.clone());
         r.register(

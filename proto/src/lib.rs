@@ -19,7 +19,7 @@ pub use histogram::FloatHistogram;
 pub use ids::{ClusterId, Epoch, Life, NodeId, SeriesId};
 pub use labels::{Labels, LabelsBuilder, LabelsError};
 pub use maps::{FixedMap, FixedSet};
-pub use matcher::{MatchOp, Matcher, MatcherError};
+pub use matcher::{MatchOp, Matcher, MatcherError, Regexes};
 pub use record::{MetadataEntry, MetricType, SampleBatch};
 pub use sample::{STALE_NAN_BITS, Sample, greater_value, is_stale, same_value};
 pub use tenant::{TenantName, TenantNameError};

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use proto::{FloatHistogram, Matcher};
 
 use crate::dictionary::{Dictionary, PairId};
-use crate::histogram_column::HistogramColumn;
+use crate::histogram_column::{HistogramColumn, weight};
 
 /// Most series in one [`SeriesBatch`].
 pub const BATCH_SERIES_MAX: usize = 1024;
@@ -152,6 +152,11 @@ impl Columns {
             self.start_timestamps.resize(at, 0);
             self.start_timestamps.extend_from_slice(&other.start_timestamps[range.start..end]);
         }
+    }
+
+    /// What sample `index` counts for: 1, and the weight of a histogram.
+    pub(crate) fn sample_weight(&self, index: usize) -> usize {
+        1 + self.histograms.get(index).map_or(0, |histogram| weight(histogram))
     }
 
     /// Number of samples, histograms counted by their weight.

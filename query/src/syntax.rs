@@ -1,6 +1,7 @@
 //! The PromQL language: lexer, parser, tree and type check. Positions are bytes of the query.
 
 pub mod ast;
+mod bounded;
 mod calls;
 mod check;
 mod duration_expr;
@@ -26,7 +27,7 @@ pub use durations::parse_duration_ms;
 pub use json::tree_json;
 pub(crate) use literals::quote;
 pub use operators::{AggregateOp, BinaryOp};
-pub use parser::{NESTING_MAX, QUERY_BYTES_MAX, parse};
+pub use parser::{NESTING_MAX, QUERY_BYTES_MAX, SELECTORS_MAX, parse, parse_with};
 pub use pretty::pretty;
 
 /// The query is no PromQL.

@@ -24,7 +24,7 @@ proptest! {
         let again = parse(&printed).map_err(|e| TestCaseError::fail(format!("{printed}: {e}")))?;
         prop_assert_eq!(tree(&again), tree(&expr), "{} as {}", query, printed);
         prop_assert_eq!(again.to_string(), printed.clone());
-        let split = pretty(&expr);
+        let split = pretty(&expr, usize::MAX).expect("there is no limit");
         let again = parse(&split).map_err(|e| TestCaseError::fail(format!("{split}: {e}")))?;
         prop_assert_eq!(again.to_string(), printed);
     }

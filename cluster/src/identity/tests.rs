@@ -7,6 +7,68 @@ use journal::files::memory::MemoryFiles;
 
 use super::*;
 
+#[test]
+fn no_stranger_ends_a_node_for_good() {
+    let own = open(&disk());
+    own.adopt(ClusterId(5)).unwrap();
+    let header = |cluster: Option<u128>, target: u64, target_life: u64| Header {
+        cluster_id: cluster_bytes(cluster.map(ClusterId)),
+        node_id: 9,
+        life: 1,
+        target,
+        target_life,
+    };
+    let code = |header: &Header| own.check_header(Some(header)).map_err(|s| s.code());
+    for cluster in [None, Some(6)] {
+        for target in [0, 42] {
+            let found = code(&header(cluster, target, u64::MAX));
+            assert_eq!(found, Err(tonic::Code::FailedPrecondition), "{cluster:?} {target}");
+        }
+    }
+    assert_eq!(code(&header(Some(5), 0, u64::MAX)), Ok(NodeId(9)), "it names no target");
+    assert_eq!(code(&header(Some(5), 41, u64::MAX)), Err(tonic::Code::FailedPrecondition));
+    assert!(own.outdated().now_or_never().is_none(), "nobody of the cluster said so");
+    let refused = code(&header(Some(5), 42, u64::MAX));
+    assert_eq!(refused, Err(tonic::Code::PermissionDenied));
+    assert!(own.outdated().now_or_never().is_some(), "a member that means this node did");
+}
+
+#[test]
+fn a_refusal_counts_only_from_the_node_that_was_called() {
+    let other = Identity::open(disk(), Path::new("/data"), || 9).unwrap();
+    other.adopt(ClusterId(5)).unwrap();
+    other.see(NodeId(42), Life(7_000));
+    let own = open(&disk());
+    own.adopt(ClusterId(5)).unwrap();
+    let refusal = other.check_header(Some(&own.header())).unwrap_err();
+    for called in [crate::wire::ANYONE, NodeId(8)] {
+        own.refused_by(called, &refusal);
+        assert!(own.outdated().now_or_never().is_none(), "{called}");
+    }
+    own.refused_by(NodeId(9), &refusal);
+    assert!(own.outdated().now_or_never().is_some());
+}
+
+#[test]
+fn what_strangers_say_of_their_life_shuts_out_no_member() {
+    let own = open(&disk());
+    let header = |cluster: Option<u128>, life: u64| Header {
+        cluster_id: cluster_bytes(cluster.map(ClusterId)),
+        node_id: 9,
+        life,
+        target: 0,
+        target_life: 0,
+    };
+    assert!(own.check_stranger(&header(None, 3)).is_ok());
+    assert!(own.check_stranger(&header(None, 2)).is_err(), "founders find out old disks");
+    own.adopt(ClusterId(5)).unwrap();
+    assert!(own.check_stranger(&header(None, 9_000)).is_ok());
+    assert!(own.check_header(Some(&header(Some(5), 4))).is_ok(), "the member comes back");
+    assert!(own.check_stranger(&header(None, 3)).is_err(), "an old disk is still found out");
+    assert!(own.check_stranger(&header(Some(5), 5)).is_ok());
+    assert!(own.check_header(Some(&header(Some(5), 4))).is_err(), "what a member says counts");
+}
+
 fn open(files: &Arc<dyn Files>) -> Identity {
     Identity::open(files.clone(), Path::new("/data"), || 42).unwrap()
 }
@@ -111,10 +173,10 @@ fn an_old_copy_of_the_disk_is_told_by_what_others_saw() {
     let other = open(&disk());
     other.adopt(ClusterId(5)).unwrap();
     other.see(NodeId(42), Life(seen));
-    let refusal = other.check_life(&old.header()).unwrap_err();
-    identity.refused_by(&refusal);
+    let refusal = other.check_header(Some(&old.header())).unwrap_err();
+    identity.refused_by(NodeId(42), &refusal);
     assert!(identity.outdated().now_or_never().is_none(), "it lived that life itself");
-    old.refused_by(&refusal);
+    old.refused_by(NodeId(42), &refusal);
     let reason = futures::executor::block_on(old.outdated());
     assert!(reason.contains("an old copy of its disk"), "{reason}");
     let again = Identity::open(Arc::new(copy_kept), Path::new("/data"), || 43);

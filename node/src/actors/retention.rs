@@ -43,7 +43,8 @@ impl Actor for RetentionActor {
         // Without a lease nothing is deleted.
         let lease = services.cluster.lease();
         if let Some(now_ms) = lease.cluster_time_ms().filter(|_| lease.valid()) {
-            services.blocks.retire(now_ms, services.retention_ms).await;
+            let retention_ms = services.retention_ms;
+            services.blocks.retire(now_ms, retention_ms, &services.metrics).await;
         }
         Ok(())
     }

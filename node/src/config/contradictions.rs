@@ -7,8 +7,13 @@ use std::time::Duration;
 use super::error::ConfigError;
 use super::value::{duration_text, size_text};
 use super::{NodeConfig, TimeBound};
+use crate::peer::service::DECODED_FACTOR;
+use crate::write::BUDGET_UNIT_BYTES;
 
 const DAY: Duration = Duration::from_secs(86_400);
+/// Sizes of the parts of uploads: S3 wants the first, and a part is read by one blocking call.
+const PART_BYTES_MIN: u64 = 5 << 20;
+const PART_BYTES_MAX: u64 = 128 << 20;
 /// Shortest window.
 const WINDOW_MIN: Duration = Duration::from_secs(10);
 
@@ -27,12 +32,12 @@ pub(super) fn check(config: &NodeConfig) -> Result<(), ConfigError> {
 
 fn parts(config: &NodeConfig) -> Result<(), ConfigError> {
     let part = config.store.part_bytes;
-    if (5 << 20..=1 << 30).contains(&part) {
+    if (PART_BYTES_MIN..=PART_BYTES_MAX).contains(&part) {
         return Ok(());
     }
     refuse(format!(
         "--objstore.part-size={} does not fit: S3 takes parts from 5MiB on, and a part is held in \
-         memory; take 5MiB to 1GiB, for example 16MiB",
+         memory, read at once; take 5MiB to 128MiB, for example 16MiB",
         size_text(part)
     ))
 }
@@ -83,18 +88,37 @@ fn sizes(config: &NodeConfig) -> Result<(), ConfigError> {
             size_text(receive.request_bytes_max)
         ));
     }
-    let budgets = [
-        ("--receive.inflight-bytes-max", receive.inflight_bytes_max),
-        ("--receive.peer-bytes-max", receive.peer_bytes_max),
+    room_for_one(config)
+}
+
+/// A budget must have room for the largest request, or that is refused for ever.
+fn room_for_one(config: &NodeConfig) -> Result<(), ConfigError> {
+    let receive = &config.receive;
+    let (body, decoded) = (receive.request_bytes_max, receive.decoded_bytes_max);
+    // A body is kept until it is decompressed; what a peer sends grows when it is decoded.
+    let own = whole_units(body).saturating_add(whole_units(decoded));
+    let peer = whole_units(decoded.saturating_mul(DECODED_FACTOR as u64));
+    let requests = [
+        ("--receive.inflight-bytes-max", receive.inflight_bytes_max, own),
+        ("--receive.peer-bytes-max", receive.peer_bytes_max, peer),
     ];
-    match budgets.iter().find(|(_, budget)| *budget < receive.decoded_bytes_max) {
+    match requests.iter().find(|(_, budget, request)| budget < request) {
         None => Ok(()),
-        Some((flag, budget)) => refuse(format!(
-            "{flag}={} has no room for one request of --receive.decoded-bytes-max={decoded}: raise \
-             it to {decoded} or more",
-            size_text(*budget)
+        Some((flag, budget, request)) => refuse(format!(
+            "{flag}={} has no room for one request of --receive.request-bytes-max={} and \
+             --receive.decoded-bytes-max={}: raise it to {} or more",
+            size_text(*budget),
+            size_text(body),
+            size_text(decoded),
+            size_text(*request)
         )),
     }
+}
+
+/// Bytes as budgets count them.
+fn whole_units(bytes: u64) -> u64 {
+    let unit = BUDGET_UNIT_BYTES as u64;
+    bytes.div_ceil(unit).saturating_mul(unit)
 }
 
 fn fallback(config: &NodeConfig) -> Result<(), ConfigError> {

@@ -245,8 +245,10 @@ fn contradictions_say_what_to_do() {
         (&[("objstore.config", "a"), ("objstore.config-file", "b")], "leave one out"),
         (&[("objstore.part-size", "1MiB")], "S3 takes parts from 5MiB on"),
         (&[("receive.decoded-bytes-max", "1MiB")], "raise the second one"),
-        (&[("receive.inflight-bytes-max", "1MiB")], "raise it to 64MiB"),
-        (&[("receive.peer-bytes-max", "1MiB")], "raise it to 64MiB"),
+        (&[("objstore.part-size", "129MiB")], "take 5MiB to 128MiB"),
+        (&[("receive.inflight-bytes-max", "1MiB")], "raise it to 80MiB"),
+        (&[("receive.inflight-bytes-max", "79MiB")], "raise it to 80MiB"),
+        (&[("receive.peer-bytes-max", "255MiB")], "raise it to 256MiB"),
         (&[("receive.fallback-after", "10s")], "lower the first one"),
         (&[("http-address", "127.0.0.1:10901")], "give one another port"),
         (&[("min-time", "-1w"), ("max-time", "-2w")], "swap them"),
@@ -257,6 +259,21 @@ fn contradictions_say_what_to_do() {
         assert!(message.contains(part), "{given:?}: {message}");
         assert!(message.contains("--"), "{message}");
     }
+}
+
+#[test]
+fn the_smallest_budgets_have_room_for_one_request() {
+    // A body of 1 byte and one of 1025 bytes take one and two units of 1 KiB.
+    let with = |inflight: &'static str| {
+        flags(&[
+            ("receive.request-bytes-max", "1"),
+            ("receive.decoded-bytes-max", "1025"),
+            ("receive.inflight-bytes-max", inflight),
+        ])
+    };
+    assert!(with("3KiB").is_ok());
+    assert!(message(with("3071")).contains("raise it to 3KiB or more"));
+    assert!(flags(&[("objstore.part-size", "128MiB")]).is_ok());
 }
 
 #[test]

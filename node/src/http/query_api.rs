@@ -9,6 +9,7 @@ use tokio::sync::Semaphore;
 
 use crate::read::{Blocking, Sources};
 
+mod admission;
 mod evaluate;
 mod labels;
 mod language;

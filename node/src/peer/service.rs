@@ -31,7 +31,7 @@ use crate::write::router::{ReplicaAnswer, Shipment};
 const EPOCH_WAIT: Duration = Duration::from_secs(3);
 
 /// What a record may grow to when it is decoded, as a multiple of its bytes. Budgets count it.
-const DECODED_FACTOR: usize = 4;
+pub const DECODED_FACTOR: usize = 4;
 
 /// What the service needs of a node whose head is open.
 pub struct PeerParts {

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use proto::rpc::{self, LabelMatcher};
-use proto::{Labels, Matcher, MetadataEntry, MetricType, SeriesId, TenantName};
+use proto::{Labels, Matcher, MetadataEntry, MetricType, Regexes, SeriesId, TenantName};
 use storage::chunk::CHUNK_BYTES_MAX;
 use storage::{Chunk, Selection, SeriesChunks};
 
@@ -22,20 +22,25 @@ pub(super) fn matchers_out(matchers: &[Matcher]) -> Vec<LabelMatcher> {
     matchers.iter().map(out).collect()
 }
 
-pub(super) fn matchers_in(matchers: &[LabelMatcher]) -> Result<Vec<Matcher>, tonic::Status> {
+/// The matchers of a question; those of the same question share their regular expressions. This
+/// compiles, so it is done where it may block.
+pub(super) fn matchers_in(
+    matchers: &[LabelMatcher],
+    regexes: &mut Regexes,
+) -> Result<Vec<Matcher>, tonic::Status> {
     if matchers.len() > MATCHERS_MAX {
         let text = format!("{} matchers; at most {MATCHERS_MAX} are taken", matchers.len());
         return Err(tonic::Status::invalid_argument(text));
     }
-    matchers.iter().map(matcher_in).collect()
+    matchers.iter().map(|matcher| matcher_in(matcher, regexes)).collect()
 }
 
-fn matcher_in(matcher: &LabelMatcher) -> Result<Matcher, tonic::Status> {
+fn matcher_in(matcher: &LabelMatcher, regexes: &mut Regexes) -> Result<Matcher, tonic::Status> {
     let op = op_of(matcher.op).ok_or_else(|| {
         tonic::Status::invalid_argument(format!("the matcher operator {} is unknown", matcher.op))
     })?;
-    Matcher::new(&matcher.name, op, &matcher.value)
-        .map_err(|error| tonic::Status::invalid_argument(error.to_string()))
+    let made = regexes.matcher(&matcher.name, op, &matcher.value);
+    made.map_err(|error| tonic::Status::invalid_argument(error.to_string()))
 }
 
 pub(super) fn authority_out(authority: Authority) -> rpc::Authority {
@@ -127,9 +132,10 @@ pub(super) fn selection_in(
     start_ms: i64,
     end_ms: i64,
 ) -> Result<Selection, tonic::Status> {
+    let mut regexes = Regexes::default();
     Ok(Selection {
-        tenants: matchers_in(tenants)?,
-        matchers: matchers_in(matchers)?,
+        tenants: matchers_in(tenants, &mut regexes)?,
+        matchers: matchers_in(matchers, &mut regexes)?,
         start_ms,
         end_ms,
         ..Selection::default()

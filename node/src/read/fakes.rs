@@ -29,6 +29,8 @@ pub struct FakeHolder {
     pub blocks: Vec<Ulid>,
     /// Why its answers do not count.
     pub partial: Option<String>,
+    /// Where it works; `None` for the caller's thread.
+    pub blocking: Option<Blocking>,
 }
 
 impl FakeHolder {
@@ -110,7 +112,7 @@ impl LocalHolder for FakeHolder {
     }
 
     fn blocking(&self) -> Blocking {
-        inline()
+        self.blocking.clone().unwrap_or_else(inline)
     }
 }
 

@@ -7,6 +7,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use futures::Stream;
+use proto::Regexes;
 use proto::rpc::{
     LabelsRequest, LabelsResponse, MetadataRequest, MetadataResponse, SelectRequest,
     SelectResponse, TenantStats, TenantsRequest, TenantsResponse,
@@ -29,16 +30,16 @@ pub async fn select(
     holder: Arc<dyn LocalHolder>,
     request: SelectRequest,
 ) -> Result<SelectStream, Status> {
-    let mut selection =
-        selection_in(&request.matchers, &request.tenants, request.start_ms, request.end_ms)?;
-    selection.labels_only = request.labels_only;
-    selection.latest_only = request.latest_only;
-    selection.budget = (request.bytes_max > 0).then(|| Arc::new(Budget::new(request.bytes_max)));
-    let select = move |holder: &dyn LocalHolder| {
-        let packed = holder.select(&selection)?.series.into_iter();
+    let work = move |holder: &dyn LocalHolder| {
+        let SelectRequest { matchers, tenants, start_ms, end_ms, bytes_max, .. } = &request;
+        let mut selection = selection_in(matchers, tenants, *start_ms, *end_ms)?;
+        selection.labels_only = request.labels_only;
+        selection.latest_only = request.latest_only;
+        selection.budget = (*bytes_max > 0).then(|| Arc::new(Budget::new(*bytes_max)));
+        let packed = holder.select(&selection).map_err(status_of)?.series.into_iter();
         Ok(packed.flat_map(PackedSeries::into_series).collect::<Vec<_>>())
     };
-    let (series, authority) = local(holder, select).await?;
+    let (series, authority) = local(holder, work).await?;
     let messages = Messages::new(series, authority_out(authority));
     Ok(Box::pin(futures::stream::iter(messages.map(Ok))))
 }
@@ -48,10 +49,11 @@ pub async fn labels(
     holder: Arc<dyn LocalHolder>,
     request: LabelsRequest,
 ) -> Result<LabelsResponse, Status> {
-    let selection =
-        selection_in(&request.matchers, &request.tenants, request.start_ms, request.end_ms)?;
-    let name = request.name;
-    let work = move |holder: &dyn LocalHolder| names_or_values(holder, &name, &selection);
+    let work = move |holder: &dyn LocalHolder| {
+        let LabelsRequest { matchers, tenants, start_ms, end_ms, .. } = &request;
+        let selection = selection_in(matchers, tenants, *start_ms, *end_ms)?;
+        names_or_values(holder, &request.name, &selection).map_err(status_of)
+    };
     let (values, authority) = local(holder, work).await?;
     let authority = Some(authority_out(authority));
     Ok(LabelsResponse { values: values.into_iter().collect(), authority })
@@ -62,8 +64,11 @@ pub async fn metadata(
     holder: Arc<dyn LocalHolder>,
     request: MetadataRequest,
 ) -> Result<MetadataResponse, Status> {
-    let tenants = matchers_in(&request.tenants)?;
-    let (found, authority) = local(holder, move |holder| holder.metadata(&tenants)).await?;
+    let work = move |holder: &dyn LocalHolder| {
+        let tenants = matchers_in(&request.tenants, &mut Regexes::default())?;
+        holder.metadata(&tenants).map_err(status_of)
+    };
+    let (found, authority) = local(holder, work).await?;
     let tenants = found.into_iter().map(metadata_out).collect();
     Ok(MetadataResponse { tenants, authority: Some(authority_out(authority)) })
 }
@@ -73,7 +78,8 @@ pub async fn tenants(
     holder: Arc<dyn LocalHolder>,
     _request: TenantsRequest,
 ) -> Result<TenantsResponse, Status> {
-    let (stats, authority) = local(holder, |holder| holder.tenant_stats()).await?;
+    let (stats, authority) =
+        local(holder, |holder| holder.tenant_stats().map_err(status_of)).await?;
     let row = |s: storage::head::TenantStats| TenantStats {
         tenant: s.tenant.as_str().to_owned(),
         series: s.series,
@@ -95,10 +101,10 @@ pub(super) fn names_or_values(
     }
 }
 
-/// Asks the holder where it may block.
+/// Understands a question and asks the holder where both may take long.
 async fn local<T: Send + 'static>(
     holder: Arc<dyn LocalHolder>,
-    work: impl FnOnce(&dyn LocalHolder) -> Result<T, StorageError> + Send + 'static,
+    work: impl FnOnce(&dyn LocalHolder) -> Result<T, Status> + Send + 'static,
 ) -> Result<(T, Authority), Status> {
     let blocking = holder.blocking();
     let asked = run_on(&blocking, move || {
@@ -106,8 +112,7 @@ async fn local<T: Send + 'static>(
         let found = work(&*holder)?;
         Ok((found, before.and(holder.authority())))
     });
-    let found = asked.await.ok_or_else(|| Status::internal("the read ended without an answer"))?;
-    found.map_err(status_of)
+    asked.await.ok_or_else(|| Status::internal("the read ended without an answer"))?
 }
 
 fn status_of(error: StorageError) -> Status {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use futures::StreamExt;
-use proto::rpc::{LabelsRequest, MetadataRequest, SelectRequest, TenantsRequest};
+use proto::rpc::{LabelMatcher, LabelsRequest, MetadataRequest, SelectRequest, TenantsRequest};
 
 use super::convert::series_in;
 use super::fakes::FakeHolder;
@@ -21,7 +21,7 @@ fn holder() -> Arc<dyn LocalHolder> {
 #[tokio::test]
 async fn a_select_travels_and_comes_back() {
     let request = SelectRequest {
-        tenants: vec![proto::rpc::LabelMatcher { op: 2, name: "t".into(), value: "a|c".into() }],
+        tenants: vec![LabelMatcher { op: 2, name: "t".into(), value: "a|c".into() }],
         end_ms: 9,
         ..SelectRequest::default()
     };
@@ -37,10 +37,51 @@ async fn a_select_travels_and_comes_back() {
 #[tokio::test]
 async fn bad_questions_are_refused() {
     for (op, value) in [(4, "a"), (2, "(")] {
-        let bad = proto::rpc::LabelMatcher { op, name: "l".into(), value: value.into() };
-        let request = SelectRequest { matchers: vec![bad], ..SelectRequest::default() };
+        let matchers = vec![matcher(op, value)];
+        let request = SelectRequest { matchers, ..SelectRequest::default() };
         let status = server::select(holder(), request).await.err().unwrap();
         assert_eq!(status.code(), tonic::Code::InvalidArgument);
+    }
+}
+
+fn matcher(op: u32, value: &str) -> LabelMatcher {
+    LabelMatcher { op, name: "l".into(), value: value.into() }
+}
+
+#[tokio::test]
+async fn regular_expressions_of_peers_have_a_budget() {
+    let many: Vec<_> = (0..200).map(|n| matcher(2, &format!("a[0-9]{n}"))).collect();
+    let large = vec![matcher(2, r"\pL{400}")];
+    for (matchers, part) in [(many, "more than 128 different"), (large, "1048576 bytes")] {
+        let request = SelectRequest { matchers, ..SelectRequest::default() };
+        let status = server::select(holder(), request).await.err().unwrap();
+        assert_eq!(status.code(), tonic::Code::InvalidArgument);
+        assert!(status.message().contains(part), "{status}");
+    }
+    let same = vec![matcher(2, "a[0-9]"); 1000];
+    let request = SelectRequest { matchers: same, ..SelectRequest::default() };
+    assert!(server::select(holder(), request).await.is_ok());
+}
+
+#[tokio::test]
+async fn questions_are_understood_where_it_may_take_long() {
+    // Nothing is done there, so nobody finds out that the matcher is wrong.
+    let holder = || {
+        let mut holder = FakeHolder::default();
+        holder.blocking = Some(Arc::new(drop));
+        Arc::new(holder)
+    };
+    let bad = || vec![matcher(2, "(")];
+    let select = SelectRequest { matchers: bad(), ..SelectRequest::default() };
+    let labels = LabelsRequest { matchers: bad(), ..LabelsRequest::default() };
+    let metadata = MetadataRequest { tenants: bad(), ..MetadataRequest::default() };
+    let answers = [
+        server::select(holder(), select).await.err(),
+        server::labels(holder(), labels).await.err(),
+        server::metadata(holder(), metadata).await.err(),
+    ];
+    for status in answers {
+        assert_eq!(status.unwrap().code(), tonic::Code::Internal);
     }
 }
 

@@ -7,7 +7,7 @@ use super::kernels::Scratch;
 use super::mixed::Output;
 use super::ranges::remove_stale;
 use super::windows::Windows;
-use super::{ABSENT, Row, Run};
+use super::{ABSENT, Row, Run, is_present};
 use crate::annotations::NoteSet;
 use crate::dictionary::PairId;
 use crate::error::QueryError;
@@ -184,12 +184,57 @@ impl Seen {
     /// Samples of a series that was read and, if there are windows to count in, those that they
     /// show, each as often as there are windows that show it.
     pub(super) fn counts(self, columns: &Columns, windows: Option<&Windows>) -> SampleCounts {
+        let total = windows.map_or(0, |windows| self.total(columns, windows));
+        SampleCounts { total, read: columns.samples(), peak: columns.samples() }
+    }
+
+    /// What all windows show, histograms by their weight.
+    fn total(self, columns: &Columns, windows: &Windows) -> usize {
         let mut total = 0;
-        if let Some(windows) = windows {
+        if self == Seen::Latest {
             windows.sweep(&columns.timestamps, |_, range| {
-                total += if self == Seen::Latest { 1 } else { range.len() };
+                let last = range.end - 1;
+                let is_there = is_present(columns.values[last]);
+                total += if is_there { columns.sample_weight(last) } else { 0 };
+            });
+        } else if columns.histograms.is_empty() {
+            windows.sweep(&columns.timestamps, |_, range| total += range.len());
+        } else {
+            let mut until = vec![0];
+            for index in 0..columns.len() {
+                until.push(until[index] + columns.sample_weight(index));
+            }
+            windows.sweep(&columns.timestamps, |_, range| {
+                total += until[range.end] - until[range.start];
             });
         }
-        SampleCounts { total, read: columns.samples(), peak: columns.samples() }
+        total
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use proto::FloatHistogram;
+
+    use super::*;
+
+    #[test]
+    fn windows_count_what_they_show() {
+        let windows = Windows { first_end: 10, step: 10, count: 4, width: 20, reach: None };
+        let mut columns = Columns::default();
+        columns.push(5, 1.0);
+        columns.push_histogram(15, Arc::new(FloatHistogram::default()));
+        let heavy = columns.sample_weight(1);
+        assert!(heavy > 1, "a histogram weighs more than a float");
+        let total = |seen: Seen, columns: &Columns| seen.counts(columns, Some(&windows)).total;
+        // The float at 10, the histogram at 20 and 30, at 40 nothing.
+        assert_eq!(total(Seen::Latest, &columns), 1 + 2 * heavy);
+        // Both at 20.
+        assert_eq!(total(Seen::All, &columns), 1 + (1 + heavy) + heavy);
+        columns.push(25, ABSENT);
+        assert_eq!(total(Seen::Latest, &columns), 1 + heavy, "a stale marker shows nothing");
+        assert_eq!(Seen::Latest.counts(&columns, None).total, 0);
     }
 }

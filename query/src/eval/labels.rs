@@ -1,5 +1,7 @@
 //! label_replace and label_join, and label sets with one label changed.
 
+use proto::MatcherError;
+use proto::matcher::{REGEX_BYTES_MAX, check_pattern};
 use regex::{Regex, RegexBuilder};
 
 use super::{Row, RowLabels, Run, Sink};
@@ -145,16 +147,23 @@ fn bounded(function: &str, bytes: usize) -> Result<(), QueryError> {
 }
 
 fn anchored(pattern: &str) -> Result<Regex, QueryError> {
-    let invalid = |_| {
+    let invalid = || {
         let text = format!("invalid regular expression in label_replace(): {pattern}");
         QueryError::execution(text)
     };
     // The pattern must be valid alone: "a)(b" would become valid inside of the anchors.
-    Regex::new(pattern).map_err(invalid)?;
-    RegexBuilder::new(&format!("^(?s:{pattern})$"))
-        .size_limit(proto::matcher::REGEX_BYTES_MAX)
-        .build()
-        .map_err(invalid)
+    check_pattern(pattern).map_err(|error| match error {
+        MatcherError::Limit(text) => QueryError::Limit(format!("label_replace(): {text}")),
+        MatcherError::Invalid { .. } => invalid(),
+    })?;
+    let text = format!("^(?s:{pattern})$");
+    let built = RegexBuilder::new(&text).size_limit(REGEX_BYTES_MAX).build();
+    built.map_err(|error| match error {
+        regex::Error::CompiledTooBig(limit) => QueryError::Limit(format!(
+            "label_replace(): its regular expression takes more than {limit} bytes when compiled"
+        )),
+        _ => invalid(),
+    })
 }
 
 fn invalid_destination(function: &str, name: &str) -> QueryError {

@@ -1,6 +1,8 @@
 //! info() in a plan: its second argument becomes the selector of the info series, with a name and
 //! with the time shift of what is to be enriched.
 
+use std::sync::LazyLock;
+
 use proto::labels::METRIC_NAME;
 use proto::{MatchOp, Matcher};
 
@@ -9,6 +11,12 @@ use crate::syntax::{At, Expr, ExprKind, Selector, Span, TimeShift};
 
 /// The info metric that is taken where none is asked for.
 const TARGET_INFO: &str = "target_info";
+
+/// What the name of an info metric ends in; compiled once for all queries.
+static ANY_INFO: LazyLock<Matcher> = LazyLock::new(|| {
+    let any = Matcher::new(METRIC_NAME, MatchOp::Regex, ".+_info");
+    any.expect("the pattern is valid")
+});
 
 /// Completes all calls of info() in a tree whose durations are resolved.
 pub(super) fn complete(expr: &mut Expr) {
@@ -57,8 +65,7 @@ fn effective(matchers: &[Matcher]) -> Vec<Matcher> {
     if names.peek().is_none() {
         out.push(Matcher::equal(METRIC_NAME, TARGET_INFO));
     } else if names.all(Matcher::is_negative) {
-        let any = Matcher::new(METRIC_NAME, MatchOp::Regex, ".+_info");
-        out.push(any.expect("the pattern is valid"));
+        out.push(ANY_INFO.clone());
     }
     out
 }

@@ -1,6 +1,8 @@
 //! Type check of a tree, with Prometheus' texts. It comes after the syntax: a query with errors of
 //! both kinds is refused for its syntax.
 
+use std::collections::BTreeSet;
+
 use proto::labels::METRIC_NAME;
 
 use super::ParseError;
@@ -111,8 +113,7 @@ impl Checker<'_> {
             let message = "comparisons between scalars must use BOOL modifier";
             return self.error(operator_at, message);
         }
-        let both = matching.labels.iter().find(|name| matching.include.contains(name));
-        if let (true, Some(name)) = (matching.on, both) {
+        if let Some(name) = on_and_include(matching) {
             let message = format!("label {name:?} must not occur in ON and GROUP clause at once");
             return self.error(operator_at, message);
         }
@@ -197,6 +198,15 @@ impl Checker<'_> {
         let message = format!("expected type {wanted} in {place}, got {found}");
         self.error(arg.span.start, message)
     }
+}
+
+/// The first label that stands in both `on` and `group_left` or `group_right`.
+fn on_and_include(matching: &Matching) -> Option<&String> {
+    if !matching.on {
+        return None;
+    }
+    let include: BTreeSet<&String> = matching.include.iter().collect();
+    matching.labels.iter().find(|name| include.contains(name))
 }
 
 /// What is wrong with the modifiers of a binary operator.

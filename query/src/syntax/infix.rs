@@ -6,6 +6,9 @@ use super::operators::BinaryOp;
 use super::parser::{Parser, Place};
 use super::{ParseError, Span};
 
+/// Most labels in a list.
+pub const LIST_LABELS_MAX: usize = 1000;
+
 const fn grouping(expected: &'static str) -> Place {
     Place { context: "grouping opts", expected }
 }
@@ -103,6 +106,10 @@ impl Parser<'_> {
         self.expect("(", grouping("\"(\""))?;
         let mut labels = Vec::new();
         while !self.at_symbol(")") {
+            if labels.len() >= LIST_LABELS_MAX {
+                let message = format!("a list has more than {LIST_LABELS_MAX} labels");
+                return Err(self.error(self.span.start, message));
+            }
             labels.push(self.grouping_label()?);
             if !self.at_symbol(")") {
                 self.expect(",", grouping("\",\" or \")\""))?;

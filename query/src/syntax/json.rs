@@ -1,71 +1,104 @@
 //! A tree as the JSON of Prometheus' `/api/v1/parse_query`.
 
 use proto::Matcher;
+use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Value, json};
 
 use super::ast::{At, Cardinality, Expr, ExprKind, Extension, Matching, Selector, TimeShift, Type};
+use super::bounded::Bounded;
 use super::duration_expr::DurationExpr;
 use crate::functions::Function;
 use crate::numbers::go_float;
 
-/// The tree, its `data` in the answer of the endpoint.
-pub fn tree_json(expr: &Expr) -> Value {
-    match &expr.kind {
-        ExprKind::Number { value, .. } => {
-            json!({ "type": "numberLiteral", "val": go_float(*value) })
-        }
-        ExprKind::String(bytes) => {
-            json!({ "type": "stringLiteral", "val": String::from_utf8_lossy(bytes) })
-        }
-        ExprKind::Selector(selector) => selector_json("vectorSelector", selector),
+/// The tree, its `data` in the answer of the endpoint; `None` if it is longer than `bytes_max`.
+pub fn tree_json(expr: &Expr, bytes_max: usize) -> Option<Vec<u8>> {
+    let mut out = Bounded::new(bytes_max);
+    serde_json::to_writer(&mut out, &Tree(expr)).ok()?;
+    Some(out.into_bytes())
+}
+
+struct Tree<'e>(&'e Expr);
+
+impl Serialize for Tree<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut out = serializer.serialize_map(None)?;
+        out.serialize_entry("type", kind_name(&self.0.kind))?;
+        fields(&self.0.kind, &mut out)?;
+        out.end()
+    }
+}
+
+struct Trees<'e>(&'e [Expr]);
+
+impl Serialize for Trees<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().map(Tree))
+    }
+}
+
+struct Matchers<'e>(&'e [Matcher]);
+
+impl Serialize for Matchers<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().map(matcher_json))
+    }
+}
+
+fn kind_name(kind: &ExprKind) -> &'static str {
+    match kind {
+        ExprKind::Number { .. } => "numberLiteral",
+        ExprKind::String(_) => "stringLiteral",
+        ExprKind::Selector(_) => "vectorSelector",
+        ExprKind::Range { .. } => "matrixSelector",
+        ExprKind::Subquery { .. } => "subquery",
+        ExprKind::Paren(_) => "parenExpr",
+        ExprKind::Unary { .. } => "unaryExpr",
+        ExprKind::Binary { .. } => "binaryExpr",
+        ExprKind::Aggregate { .. } => "aggregation",
+        ExprKind::Call { .. } => "call",
+    }
+}
+
+fn fields<M: SerializeMap>(kind: &ExprKind, out: &mut M) -> Result<(), M::Error> {
+    match kind {
+        ExprKind::Number { value, .. } => out.serialize_entry("val", &go_float(*value)),
+        ExprKind::String(bytes) => out.serialize_entry("val", &String::from_utf8_lossy(bytes)),
+        ExprKind::Selector(selector) => selector_fields(selector, out),
         ExprKind::Range { selector, range_ms, range } => {
-            let mut out = selector_json("matrixSelector", selector);
-            out["range"] = milliseconds(*range_ms, range.as_deref());
-            out["rangeExpr"] = optional(range.as_deref());
-            out
+            selector_fields(selector, out)?;
+            duration_fields(("range", "rangeExpr"), *range_ms, range.as_deref(), out)
         }
         ExprKind::Subquery { expr, range_ms, step_ms, range, step, shift } => {
-            let mut out = json!({
-                "type": "subquery",
-                "expr": tree_json(expr),
-                "range": milliseconds(*range_ms, range.as_deref()),
-                "rangeExpr": optional(range.as_deref()),
-                "step": milliseconds(step_ms.unwrap_or(0), step.as_deref()),
-                "stepExpr": optional(step.as_deref()),
-            });
-            put_shift(&mut out, shift);
-            out
+            out.serialize_entry("expr", &Tree(expr))?;
+            duration_fields(("range", "rangeExpr"), *range_ms, range.as_deref(), out)?;
+            duration_fields(("step", "stepExpr"), step_ms.unwrap_or(0), step.as_deref(), out)?;
+            shift_fields(shift, out)
         }
-        ExprKind::Paren(inner) => json!({ "type": "parenExpr", "expr": tree_json(inner) }),
+        ExprKind::Paren(inner) => out.serialize_entry("expr", &Tree(inner)),
         ExprKind::Unary { negative, expr } => {
-            let op = if *negative { "-" } else { "+" };
-            json!({ "type": "unaryExpr", "op": op, "expr": tree_json(expr) })
+            out.serialize_entry("op", if *negative { "-" } else { "+" })?;
+            out.serialize_entry("expr", &Tree(expr))
         }
         ExprKind::Binary { op, lhs, rhs, returns_bool, matching } => {
             let vectors = [lhs, rhs].iter().all(|side| side.value_type() == Type::Vector);
+            out.serialize_entry("op", op.name())?;
+            out.serialize_entry("lhs", &Tree(lhs))?;
+            out.serialize_entry("rhs", &Tree(rhs))?;
             let matching = vectors.then(|| matching_json(matching, op.is_set()));
-            json!({
-                "type": "binaryExpr",
-                "op": op.name(),
-                "lhs": tree_json(lhs),
-                "rhs": tree_json(rhs),
-                "matching": matching,
-                "bool": returns_bool,
-            })
+            out.serialize_entry("matching", &matching)?;
+            out.serialize_entry("bool", returns_bool)
         }
-        ExprKind::Aggregate { op, expr, param, labels, without } => json!({
-            "type": "aggregation",
-            "op": op.name(),
-            "expr": tree_json(expr),
-            "param": param.as_deref().map(tree_json),
-            "grouping": labels,
-            "without": without,
-        }),
-        ExprKind::Call { function, args } => json!({
-            "type": "call",
-            "func": function_json(function),
-            "args": args.iter().map(tree_json).collect::<Vec<_>>(),
-        }),
+        ExprKind::Aggregate { op, expr, param, labels, without } => {
+            out.serialize_entry("op", op.name())?;
+            out.serialize_entry("expr", &Tree(expr))?;
+            out.serialize_entry("param", &param.as_deref().map(Tree))?;
+            out.serialize_entry("grouping", labels)?;
+            out.serialize_entry("without", without)
+        }
+        ExprKind::Call { function, args } => {
+            out.serialize_entry("func", &function_json(function))?;
+            out.serialize_entry("args", &Trees(args))
+        }
     }
 }
 
@@ -94,16 +127,12 @@ fn matching_json(matching: &Matching, is_set: bool) -> Value {
     })
 }
 
-fn selector_json(kind: &str, selector: &Selector) -> Value {
-    let mut out = json!({
-        "type": kind,
-        "name": selector.name.as_deref().unwrap_or(""),
-        "matchers": selector.matchers.iter().map(matcher_json).collect::<Vec<_>>(),
-        "anchored": selector.extension == Some(Extension::Anchored),
-        "smoothed": selector.extension == Some(Extension::Smoothed),
-    });
-    put_shift(&mut out, &selector.shift);
-    out
+fn selector_fields<M: SerializeMap>(selector: &Selector, out: &mut M) -> Result<(), M::Error> {
+    out.serialize_entry("name", selector.name.as_deref().unwrap_or(""))?;
+    out.serialize_entry("matchers", &Matchers(&selector.matchers))?;
+    out.serialize_entry("anchored", &(selector.extension == Some(Extension::Anchored)))?;
+    out.serialize_entry("smoothed", &(selector.extension == Some(Extension::Smoothed)))?;
+    shift_fields(&selector.shift, out)
 }
 
 fn matcher_json(matcher: &Matcher) -> Value {
@@ -111,26 +140,28 @@ fn matcher_json(matcher: &Matcher) -> Value {
     json!({ "name": matcher.name(), "value": matcher.value(), "type": kind })
 }
 
-fn put_shift(out: &mut Value, shift: &TimeShift) {
-    out["offset"] = milliseconds(shift.offset_ms, shift.offset.as_deref());
-    out["offsetExpr"] = optional(shift.offset.as_deref());
+fn shift_fields<M: SerializeMap>(shift: &TimeShift, out: &mut M) -> Result<(), M::Error> {
+    let offset = shift.offset.as_deref();
+    duration_fields(("offset", "offsetExpr"), shift.offset_ms, offset, out)?;
     let (timestamp, preprocessor) = match shift.at {
         None => (Value::Null, Value::Null),
         Some(At::Timestamp(ms)) => (json!(ms), Value::Null),
         Some(At::Start) => (Value::Null, json!("start")),
         Some(At::End) => (Value::Null, json!("end")),
     };
-    out["timestamp"] = timestamp;
-    out["startOrEnd"] = preprocessor;
+    out.serialize_entry("timestamp", &timestamp)?;
+    out.serialize_entry("startOrEnd", &preprocessor)
 }
 
 /// Milliseconds of a literal; an expression stands beside it, unresolved.
-fn milliseconds(ms: i64, expr: Option<&DurationExpr>) -> Value {
-    json!(if expr.is_some() { 0 } else { ms })
-}
-
-fn optional(expr: Option<&DurationExpr>) -> Value {
-    expr.map_or(Value::Null, |expr| duration_json(expr, false))
+fn duration_fields<M: SerializeMap>(
+    (name, expr_name): (&str, &str),
+    ms: i64,
+    expr: Option<&DurationExpr>,
+    out: &mut M,
+) -> Result<(), M::Error> {
+    out.serialize_entry(name, &if expr.is_some() { 0 } else { ms })?;
+    out.serialize_entry(expr_name, &expr.map(|expr| duration_json(expr, false)))
 }
 
 fn duration_json(expr: &DurationExpr, wrapped: bool) -> Value {

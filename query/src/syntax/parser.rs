@@ -1,6 +1,8 @@
 //! Pratt parser: tokens to tree. Selectors are in `selector`, what follows them in `postfix`,
 //! operators in `infix`, calls and aggregations in `calls`.
 
+use proto::Regexes;
+
 use super::ast::{Expr, ExprKind};
 use super::lexer::{Lexer, Token};
 use super::operators::{AggregateOp, BinaryOp};
@@ -10,6 +12,8 @@ use super::{ParseError, Span, check};
 pub const NESTING_MAX: usize = 150;
 /// Longest query in bytes.
 pub const QUERY_BYTES_MAX: usize = 1 << 20;
+/// Most selectors in a query, equal ones counted again.
+pub const SELECTORS_MAX: usize = 1000;
 
 /// Words that are neither a metric nor a function.
 const RESERVED: [&str; 6] = ["bool", "on", "ignoring", "group_left", "group_right", "atan2"];
@@ -25,12 +29,17 @@ pub(super) struct Place {
 
 /// Reads a query and checks its types.
 pub fn parse(query: &str) -> Result<Expr, ParseError> {
+    parse_with(query, &mut Regexes::default())
+}
+
+/// Reads a query that shares its budget of regular expressions with others.
+pub fn parse_with(query: &str, regexes: &mut Regexes) -> Result<Expr, ParseError> {
     if query.len() > QUERY_BYTES_MAX {
         let message =
             format!("the query has {} bytes; at most {QUERY_BYTES_MAX} are allowed", query.len());
         return Err(ParseError::new(query, 0, message));
     }
-    let mut parser = Parser::new(query)?;
+    let mut parser = Parser::new(query, regexes)?;
     if parser.token == Token::End {
         return Err(ParseError::new(query, 0, "no expression found in input"));
     }
@@ -51,14 +60,16 @@ pub(super) struct Parser<'q> {
     /// End of the token before.
     pub(super) last_end: usize,
     pub(super) selectors: usize,
+    /// What makes the matchers.
+    pub(super) regexes: &'q mut Regexes,
     depth: usize,
 }
 
 impl<'q> Parser<'q> {
-    fn new(query: &'q str) -> Result<Parser<'q>, ParseError> {
+    fn new(query: &'q str, regexes: &'q mut Regexes) -> Result<Parser<'q>, ParseError> {
         let mut lexer = Lexer::new(query);
         let (token, span) = lexer.next()?;
-        Ok(Parser { query, lexer, token, span, last_end: 0, selectors: 0, depth: 0 })
+        Ok(Parser { query, lexer, token, span, last_end: 0, selectors: 0, regexes, depth: 0 })
     }
 
     /// Moves on and gives the token that was under the cursor.

@@ -5,7 +5,7 @@ use proto::{MatchOp, Matcher};
 
 use super::ast::{Expr, ExprKind, Selector, TimeShift};
 use super::lexer::Token;
-use super::parser::{Parser, Place};
+use super::parser::{Parser, Place, SELECTORS_MAX};
 use super::{ParseError, Span};
 
 /// Most matchers in one selector.
@@ -32,6 +32,10 @@ impl Parser<'_> {
             matchers.push(Matcher::equal(METRIC_NAME, name));
         }
         let id = self.selectors;
+        if id >= SELECTORS_MAX {
+            let message = format!("the query has more than {SELECTORS_MAX} selectors");
+            return Err(self.error(span.start, message));
+        }
         self.selectors += 1;
         let shift = TimeShift::default();
         let selector = Selector { id, name, matchers, shift, extension: None };
@@ -87,6 +91,7 @@ impl Parser<'_> {
         };
         let value = self.utf8(value, self.span.start)?;
         self.advance()?;
-        Matcher::new(&name, op, &value).map_err(|error| self.error(start, error.to_string()))
+        let matcher = self.regexes.matcher(&name, op, &value);
+        matcher.map_err(|error| self.error(start, error.to_string()))
     }
 }

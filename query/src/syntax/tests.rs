@@ -115,6 +115,44 @@ fn nesting_is_limited_on_every_path() {
     assert!(error(&"x".repeat(QUERY_BYTES_MAX + 1)).contains("at most 1048576"));
 }
 
+#[test]
+fn lists_and_selectors_are_limited_in_number() {
+    let listed = |count: usize| vec!["l"; count].join(",");
+    for list in ["sum by (#) (x)", "x + on (#) y", "x + ignoring (a) group_left (#) y"] {
+        assert!(parse(&list.replace('#', &listed(1000))).is_ok());
+        let found = error(&list.replace('#', &listed(1001)));
+        assert!(found.contains("a list has more than 1000 labels"), "{found}");
+    }
+    let selectors = |count: usize| format!("label_join(x, {})", vec!["x"; count].join(","));
+    let found = error(&selectors(999));
+    assert!(found.contains("expected type string"), "{found}");
+    let found = error(&selectors(1000));
+    assert!(found.contains("the query has more than 1000 selectors"), "{found}");
+}
+
+#[test]
+fn labels_are_compared_only_where_both_lists_count() {
+    assert!(parse("a + ignoring (x) group_left (x) b").is_ok());
+    let found = error("a + on (y, x) group_left (z, x) b");
+    assert!(found.contains("label \"x\" must not occur in ON and GROUP clause"), "{found}");
+}
+
+#[test]
+fn regular_expressions_share_a_budget() {
+    let all = |patterns: &mut dyn Iterator<Item = String>| {
+        format!("up{{{}}}", patterns.map(|p| format!("a=~{p:?}")).collect::<Vec<_>>().join(","))
+    };
+    assert!(parse(&all(&mut (0..1000).map(|_| "a[0-9]".to_owned()))).is_ok());
+    let found = error(&all(&mut (0..200).map(|n| format!("a[0-9]{n}"))));
+    assert!(found.contains("more than 128 different regular expressions"), "{found}");
+    let found = error(&all(&mut (0..100).map(|n| format!("\\pL{{20}}{n}"))));
+    assert!(found.contains("16777216 bytes together"), "{found}");
+    let mut regexes = proto::Regexes::default();
+    let one = |n: usize| format!("up{{a=~\"a[0-9]{n}\"}}");
+    assert!((0..128).all(|n| parse_with(&one(n), &mut regexes).is_ok()));
+    assert!(parse_with(&one(128), &mut regexes).is_err(), "queries may share one");
+}
+
 proptest! {
     #[test]
     fn no_text_panics(query in ".{0,60}") {

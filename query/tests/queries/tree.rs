@@ -4,7 +4,8 @@ use serde_json::Value;
 
 /// The tree as JSON, the matchers of each selector in order: printing sorts them.
 pub fn tree(expr: &query::syntax::Expr) -> Value {
-    let mut tree = query::syntax::tree_json(expr);
+    let written = query::syntax::tree_json(expr, usize::MAX).expect("there is no limit");
+    let mut tree = serde_json::from_slice(&written).expect("it is JSON");
     sort_matchers(&mut tree);
     tree
 }

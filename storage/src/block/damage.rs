@@ -78,6 +78,11 @@ impl DamagedBlocks {
         self.blocks.contains_key(&ulid)
     }
 
+    /// Why a block is among them.
+    pub(crate) fn why(&self, ulid: Ulid) -> Option<String> {
+        self.blocks.get(&ulid).map(|damage| damage.why.clone())
+    }
+
     /// How many they are.
     pub(crate) fn len(&self) -> usize {
         self.blocks.len()

@@ -8,7 +8,7 @@ use object_store::ObjectStore;
 use parking_lot::Mutex;
 use ulid::Ulid;
 
-use super::read::BucketBlock;
+use super::read::{BUCKET_INDEX_BYTES_MAX, BucketBlock};
 use super::ship::{DELETION_MARK_FILE, fetch_meta};
 use crate::block::cache::BlockCache;
 use crate::block::damage::{Damage, DamagedBlocks, is_damage};
@@ -63,13 +63,15 @@ pub struct BucketIndex {
     options: ReadOptions,
     state: Mutex<State>,
     open: BlockCache<BucketBlock>,
+    /// Largest index that is fetched.
+    pub(super) index_bytes_max: u64,
 }
 
 impl BucketIndex {
     /// An empty list; `cache_bytes_max` bounds the memory of indexes that are kept.
     pub fn new(bucket: Bucket, options: ReadOptions, cache_bytes_max: usize) -> BucketIndex {
-        let state = Mutex::new(State::default());
-        BucketIndex { bucket, options, state, open: BlockCache::new(cache_bytes_max) }
+        let (state, open) = (Mutex::new(State::default()), BlockCache::new(cache_bytes_max));
+        BucketIndex { bucket, options, state, open, index_bytes_max: BUCKET_INDEX_BYTES_MAX }
     }
 
     /// The bucket.
@@ -82,10 +84,31 @@ impl BucketIndex {
         self.state.lock().blocks.values().map(|listed| listed.meta.clone()).collect()
     }
 
-    /// Whether the last refresh found the block, whole, and no selection found it damaged since.
+    /// Whether the block can be read here: the last refresh found it, whole and with an index that
+    /// is not too large, and no selection found it damaged since.
     pub fn contains(&self, ulid: Ulid) -> bool {
         let state = self.state.lock();
-        state.blocks.contains_key(&ulid) && !state.damaged.has(ulid)
+        let fits = |listed: &Arc<Listed>| self.check_size(listed).is_ok();
+        state.blocks.get(&ulid).is_some_and(fits) && !state.damaged.has(ulid)
+    }
+
+    /// Why a block that the bucket holds cannot be read here, if that is so.
+    pub fn why_unreadable(&self, ulid: Ulid) -> Option<String> {
+        let state = self.state.lock();
+        let too_large = || self.check_size(state.blocks.get(&ulid)?).err();
+        state.damaged.why(ulid).or_else(|| too_large().map(|error| error.to_string()))
+    }
+
+    fn check_size(&self, listed: &Listed) -> Result<(), StorageError> {
+        let limit = self.index_bytes_max;
+        match listed.index_bytes <= limit {
+            true => Ok(()),
+            false => Err(StorageError::Limit {
+                what: "bytes of the index of a block in the bucket",
+                limit,
+                flag: "fixed",
+            }),
+        }
     }
 
     /// Blocks that cannot be read, or not whole, and why. Selections answer without them.
@@ -291,6 +314,7 @@ impl BucketIndex {
         if let Some(block) = self.open.get(ulid) {
             return Ok(block);
         }
+        self.check_size(listed)?;
         let (meta, segments) = (listed.meta.clone(), listed.segments.clone());
         let store = self.bucket.store().as_ref();
         let opened =

@@ -29,7 +29,7 @@ pub(super) struct BucketBlock {
 }
 
 impl BucketBlock {
-    /// Fetches the index of a block whose files were listed.
+    /// Fetches the index of a block whose files were listed; the caller has checked its size.
     pub(super) async fn open(
         store: &dyn ObjectStore,
         meta: BlockMeta,
@@ -37,13 +37,6 @@ impl BucketBlock {
         index_bytes: u64,
         options: &ReadOptions,
     ) -> Result<BucketBlock, StorageError> {
-        if index_bytes > BUCKET_INDEX_BYTES_MAX {
-            return Err(StorageError::Limit {
-                what: "bytes of the index of a block in the bucket",
-                limit: BUCKET_INDEX_BYTES_MAX,
-                flag: "fixed",
-            });
-        }
         let path = object_path(meta.ulid, INDEX_FILE);
         let object = store.get(&path).await.map_err(|e| failed("read", &path, e))?;
         if object.meta.size != index_bytes {

@@ -142,6 +142,35 @@ async fn partial_marked_and_deleted_blocks_are_left_out() {
 }
 
 #[tokio::test]
+async fn a_block_with_too_large_an_index_does_not_count_as_held() {
+    on_each(async |bucket| {
+        let (files, blocks) = local(2);
+        ship(&bucket, files.as_ref(), &blocks).await;
+        let bytes = |number| {
+            let path = blocks.path(ulid(number)).join("index");
+            files.read(&path).unwrap().len() as u64
+        };
+        let mut index = BucketIndex::new(bucket.clone(), options(), CACHE_BYTES);
+        index.index_bytes_max = bytes(1);
+        assert!(bytes(2) > bytes(1));
+        index.refresh().await.unwrap();
+        assert!(index.contains(ulid(1)) && !index.contains(ulid(2)), "before anybody selects");
+        assert_eq!(index.why_unreadable(ulid(1)), None);
+        let why = index.why_unreadable(ulid(2)).unwrap();
+        assert!(why.contains(&bytes(1).to_string()), "{why}");
+        // The other one is still whole in the bucket, and the answer says what it lacks.
+        assert!(is_shipped(bucket.store().as_ref(), ulid(2)).await.unwrap());
+        let found = index.select(&everything(vec![])).await.unwrap();
+        assert!(!found.is_empty());
+        let damaged = index.damaged_for(&everything(vec![]));
+        assert_eq!(damaged, [(ulid(2), why)]);
+        index.index_bytes_max = bytes(2);
+        assert!(!index.contains(ulid(2)), "an answer that lacks it may be on its way");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn damage_in_the_bucket_lacks_only_where_it_belongs() {
     on_each(async |bucket| {
         let store = bucket.store().as_ref();

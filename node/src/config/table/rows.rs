@@ -247,7 +247,7 @@ pub const SETTINGS: &[Setting] = &[
         default: Text("256MiB"),
         example: "1GiB",
         help: "Memory for writes of clients in flight.",
-        more: "Beyond it writes are refused with 503 and Retry-After.",
+        more: "Beyond it writes are refused with 503 and Retry-After. It has room for the largest request at least: --receive.request-bytes-max and --receive.decoded-bytes-max together.",
         hidden: false,
     },
     Setting {
@@ -257,7 +257,7 @@ pub const SETTINGS: &[Setting] = &[
         default: Text("256MiB"),
         example: "1GiB",
         help: "Memory for writes of other nodes in flight.",
-        more: "",
+        more: "Counted for each node apart; four times --receive.decoded-bytes-max at least.",
         hidden: false,
     },
     Setting {
@@ -378,7 +378,7 @@ pub const SETTINGS: &[Setting] = &[
         default: Text("16MiB"),
         example: "64MiB",
         help: "Size of the parts in which large files of blocks are uploaded.",
-        more: "5MiB to 1GiB, as S3 wants it; it takes 10,000 parts of a file.",
+        more: "5MiB, as S3 wants it, to 128MiB; it takes 10,000 parts of a file.",
         hidden: false,
     },
     Setting {

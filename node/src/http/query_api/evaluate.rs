@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use query::{Engine, EngineOptions, Plan, QueryError, QueryTimes};
+use query::{EngineOptions, Plan, QueryError, QueryTimes};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, timeout_at};
 
@@ -61,7 +61,7 @@ fn range_times(_: &QueryApi, params: &Params) -> Result<QueryTimes, ApiError> {
 }
 
 /// A query that cannot be prepared is a wrong parameter.
-fn about_query(error: QueryError) -> ApiError {
+pub(super) fn about_query(error: QueryError) -> ApiError {
     match error {
         QueryError::Parse(_) | QueryError::BadData(_) => invalid("query", &error.to_string()),
         _ => ApiError::from(error),
@@ -90,13 +90,14 @@ impl QueryApi {
         let shown = Shown::of(&params)?;
         let mut fanout = self.fanout(request, &params)?;
         let times = times_of(self, &params)?;
-        let began = Instant::now();
-        let plan = Engine::new(self.options(&params)?).prepare(params.query(), times);
-        let plan = plan.map_err(about_query)?;
-        let (deadline, parsing) = (fanout.deadline, began.elapsed());
-        let permit = Arc::new(self.admit(deadline).await?);
+        let (deadline, began) = (fanout.deadline, Instant::now());
+        let asked = (params.query().to_owned(), times, self.options(&params)?);
+        let permit = self.admit(deadline).await?;
+        let queue = began.elapsed();
+        let (plan, permit) = self.plan(deadline, permit, asked).await?;
+        let permit = Arc::new(permit);
         fanout.place = Some(permit.clone());
-        let spent = Spent { parsing, queue: began.elapsed() - parsing };
+        let spent = Spent { parsing: began.elapsed() - queue, queue };
         let answer = timeout_at(deadline, self.run(plan, fanout, permit, (shown, spent))).await;
         let late = |_| ApiError::timeout("query timed out in expression evaluation");
         answer.map_err(late)?.map(json_body)
@@ -112,19 +113,6 @@ impl QueryApi {
         let (samples_max, count_samples) = (self.parts.samples_max, params.get("stats").is_some());
         let (workers, default) = (self.parts.workers, EngineOptions::default());
         Ok(EngineOptions { lookback_ms, samples_max, count_samples, workers, ..default })
-    }
-
-    /// A place among the queries that run, as soon as there is one.
-    async fn admit(&self, deadline: Instant) -> Result<OwnedSemaphorePermit, ApiError> {
-        let place = timeout_at(deadline, self.admission.clone().acquire_owned()).await;
-        let busy = || {
-            let limit = self.parts.concurrent_max;
-            ApiError::busy(format!(
-                "query timed out in query queue: {limit} queries run already \
-                 (--query.max-concurrent)"
-            ))
-        };
-        place.map_err(|_| busy())?.map_err(|_| busy())
     }
 
     /// The body of the answer. Dropping this stops the evaluation; the place is given back when

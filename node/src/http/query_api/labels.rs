@@ -46,12 +46,13 @@ pub async fn metadata(request: HttpRequest, api: web::Data<QueryApi>) -> HttpRes
 impl QueryApi {
     async fn series(&self, request: &HttpRequest, body: &[u8]) -> Result<HttpResponse, ApiError> {
         let params = Params::of(request, body)?;
-        let selectors = params.selectors()?;
-        if selectors.is_empty() {
+        let texts = params.selector_texts()?;
+        if texts.is_empty() {
             return Err(ApiError::bad_data("no match[] parameter provided"));
         }
         let fanout = self.fanout(request, &params)?;
         let Some(times) = times(&params)? else { return nothing() };
+        let (selectors, _place) = self.selectors(fanout.deadline, texts).await?;
         let mut sets = fanout.label_sets(&selectors, times).await?;
         cut(&mut sets.items, &mut sets.warnings, params.limit()?);
         let object = |set: &Labels| -> BTreeMap<String, String> {
@@ -69,7 +70,9 @@ impl QueryApi {
         let params = Params::of(request, body)?;
         let fanout = self.fanout(request, &params)?;
         let Some(times) = times(&params)? else { return nothing() };
-        let names = fanout.label_names(&params.selectors()?, times).await?;
+        let texts = params.selector_texts()?;
+        let (selectors, _place) = self.selectors(fanout.deadline, texts).await?;
+        let names = fanout.label_names(&selectors, times).await?;
         strings(names, params.limit()?)
     }
 
@@ -82,13 +85,16 @@ impl QueryApi {
         let name = unescape(name);
         let fanout = self.fanout(request, &params)?;
         let Some(times) = times(&params)? else { return nothing() };
-        let values = fanout.label_values(&name, &params.selectors()?, times).await?;
+        let texts = params.selector_texts()?;
+        let (selectors, _place) = self.selectors(fanout.deadline, texts).await?;
+        let values = fanout.label_values(&name, &selectors, times).await?;
         strings(values, params.limit()?)
     }
 
     async fn metadata(&self, request: &HttpRequest) -> Result<HttpResponse, ApiError> {
         let params = Params::of(request, &[])?;
         let fanout = self.fanout(request, &params)?;
+        let _place = self.admit(fanout.deadline).await?;
         let families = fanout.metadata(&[], params.get("metric")).await?;
         // Prometheus: no limit is a negative one for families, for their entries none above 0.
         let limit = params.number("limit")?.and_then(|limit| usize::try_from(limit).ok());

@@ -2,7 +2,8 @@
 
 use actix_web::http::{Method, header};
 use actix_web::{HttpRequest, web};
-use query::syntax::{ExprKind, Selector, parse, parse_duration_ms};
+use proto::Regexes;
+use query::syntax::{ExprKind, Selector, parse_duration_ms, parse_with};
 
 use super::reply::ApiError;
 use crate::read::names::Selectors;
@@ -98,19 +99,25 @@ impl Params {
         parsed.map_err(|_| ApiError::bad_data(format!("{name} must be a number")))
     }
 
-    /// All `match[]`.
-    pub fn selectors(&self) -> Result<Selectors, ApiError> {
-        let texts: Vec<&str> = self.all("match[]").collect();
+    /// The texts of all `match[]`.
+    pub fn selector_texts(&self) -> Result<Vec<String>, ApiError> {
+        let texts: Vec<String> = self.all("match[]").map(str::to_owned).collect();
         if texts.len() > SELECTORS_MAX {
             let why = format!("there are {}; at most {SELECTORS_MAX} are taken", texts.len());
             return Err(invalid("match[]", &why));
         }
-        texts.into_iter().map(selector).collect()
+        Ok(texts)
     }
 }
 
-fn selector(text: &str) -> Result<Vec<proto::Matcher>, ApiError> {
-    let expr = parse(text).map_err(|error| invalid("match[]", &error.to_string()))?;
+/// What the `match[]` of one request select; they share a budget of regular expressions.
+pub fn parse_selectors(texts: &[String]) -> Result<Selectors, ApiError> {
+    let mut regexes = Regexes::default();
+    texts.iter().map(|text| selector(text, &mut regexes)).collect()
+}
+
+fn selector(text: &str, regexes: &mut Regexes) -> Result<Vec<proto::Matcher>, ApiError> {
+    let expr = parse_with(text, regexes).map_err(|error| invalid("match[]", &error.to_string()))?;
     match expr.kind {
         ExprKind::Selector(Selector { matchers, shift, extension: None, .. })
             if shift.offset_ms == 0 && shift.offset.is_none() && shift.at.is_none() =>

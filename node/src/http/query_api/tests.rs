@@ -260,10 +260,65 @@ async fn a_query_waits_for_a_place_only_so_long() {
     api.admission = Arc::new(Semaphore::new(0));
     let api = web::Data::new(api);
     let app = test::init_service(App::new().app_data(api).configure(configure)).await;
-    let request = test::TestRequest::get().uri("/api/v1/query?query=1&timeout=10ms").to_request();
-    let response = test::call_service(&app, request).await;
-    assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
-    assert_eq!(response.headers().get("Retry-After").unwrap(), "1");
+    for uri in [
+        "query?query=1",
+        "query_range?query=1&start=0&end=1&step=1",
+        "series?match[]=up",
+        "labels?match[]=up",
+        "labels?dedup=true",
+        "label/job/values?match[]=up",
+        "metadata?metric=up",
+        "format_query?query=1",
+        "parse_query?query=1",
+        "query_exemplars?query=1",
+    ] {
+        let uri = format!("/api/v1/{uri}&timeout=10ms");
+        let request = test::TestRequest::get().uri(&uri).to_request();
+        let response = test::call_service(&app, request).await;
+        assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE, "{uri}");
+        assert_eq!(response.headers().get("Retry-After").unwrap(), "1", "{uri}");
+    }
+}
+
+#[actix_web::test]
+async fn places_are_given_back() {
+    let api = web::Data::new(QueryApi::new(parts(three(&[1, 2, 3]))));
+    let free = || api.admission.available_permits();
+    let before = free();
+    let app = test::init_service(App::new().app_data(api.clone()).configure(configure)).await;
+    for (uri, status) in [
+        ("query?query=up", 200),
+        ("query?query=up{", 400),
+        ("series?match[]=up", 200),
+        ("series?match[]=up{", 400),
+        ("labels", 200),
+        ("label/job/values", 200),
+        ("metadata", 200),
+        ("format_query?query=up", 200),
+        ("format_query?query=up{", 400),
+        ("parse_query?query=up", 200),
+    ] {
+        let request = test::TestRequest::get().uri(&format!("/api/v1/{uri}")).to_request();
+        let response = test::call_service(&app, request).await;
+        assert_eq!((response.status().as_u16(), free()), (status, before), "{uri}");
+    }
+}
+
+#[actix_web::test]
+async fn queries_are_understood_where_it_may_take_long() {
+    for path in ["query", "format_query", "parse_query", "query_exemplars", "series", "labels"] {
+        let done = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+        let counted = done.clone();
+        let blocking: crate::read::Blocking = Arc::new(move |work| {
+            counted.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            work();
+        });
+        let uri = format!("/api/v1/{path}?query=up{{&match[]=up{{");
+        let (status, _) =
+            get_as(QueryParts { blocking, ..parts(three(&[1, 2, 3])) }, &uri, None).await;
+        assert_eq!(status, StatusCode::BAD_REQUEST, "{path}");
+        assert_eq!(done.load(std::sync::atomic::Ordering::Relaxed), 1, "{path}");
+    }
 }
 
 #[actix_web::test]

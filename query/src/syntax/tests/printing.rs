@@ -37,6 +37,25 @@ fn trees_print_as_in_prometheus() {
     }
 }
 
+fn whole(expr: &Expr) -> String {
+    pretty(expr, usize::MAX).unwrap()
+}
+
+#[test]
+fn what_is_printed_ends_at_its_limit() {
+    // Each level takes two bytes of the query, and two of each line inside of it.
+    let lines = "1000000+".repeat(100) + "1";
+    let query = "(".repeat(40) + &lines + &")".repeat(40);
+    let expr = parse(&query).unwrap();
+    let long = whole(&expr);
+    assert!(long.len() > 5 * query.len(), "{}", long.len());
+    assert_eq!(pretty(&expr, long.len()), Some(long.clone()));
+    assert_eq!(pretty(&expr, long.len() - 1), None);
+    let tree = tree_json(&expr, usize::MAX).unwrap();
+    assert_eq!(tree_json(&expr, tree.len()), Some(tree.clone()));
+    assert_eq!(tree_json(&expr, tree.len() - 1), None);
+}
+
 #[test]
 fn what_is_too_long_for_a_line_is_split() {
     let long = "foo{".to_owned() + &"a=\"0123456789\",".repeat(4) + "}";
@@ -45,15 +64,18 @@ fn what_is_too_long_for_a_line_is_split() {
     let wanted = format!(
         "  sum by (job) (rate({selector}[5m]))\n/ on (job) group_left ()\n  -({selector} + 1)"
     );
-    assert_eq!(pretty(&parse(&query).unwrap()), wanted);
+    assert_eq!(whole(&parse(&query).unwrap()), wanted);
     let longer = format!("topk(5, {selector} or {selector})");
     let wanted = format!("topk(\n  5,\n    {selector}\n  or\n    {selector}\n)");
-    assert_eq!(pretty(&parse(&longer).unwrap()), wanted);
+    assert_eq!(whole(&parse(&longer).unwrap()), wanted);
 }
 
 #[test]
 fn trees_are_written_as_json() {
-    let json = |query: &str| tree_json(&parse(query).unwrap());
+    let json = |query: &str| {
+        let tree = tree_json(&parse(query).unwrap(), usize::MAX).unwrap();
+        serde_json::from_slice::<serde_json::Value>(&tree).unwrap()
+    };
     assert_eq!(
         json("rate(x{a=\"b\"}[(5m)] offset step() @ 2)"),
         serde_json::json!({

@@ -137,6 +137,40 @@ async fn infos_stand_beside_warnings() {
     assert!(body["warnings"][0].as_str().unwrap().starts_with("PromQL warning: "), "{body}");
 }
 
+/// The answer to a query in a form.
+async fn posted(path: &str, query: &str) -> (StatusCode, String) {
+    let request = test::TestRequest::post()
+        .uri(&format!("/api/v1/{path}"))
+        .insert_header(("Content-Type", "application/x-www-form-urlencoded"))
+        .set_payload(format!("query={}", query.replace('+', "%2B")));
+    call(parts(three(&[1, 2, 3])), request).await
+}
+
+#[actix_web::test]
+async fn looking_at_a_query_is_bounded() {
+    let long = "1".to_owned() + &" ".repeat(64 << 10);
+    let selectors = "up or ".repeat(100) + "up";
+    let many = format!("label_join(up, {})", vec!["up"; 1000].join(","));
+    for path in ["format_query", "parse_query", "query_exemplars"] {
+        for (query, why) in [
+            (&long, "the query has 65537 bytes; at most 65536 are taken"),
+            (&many, "the query has more than 1000 selectors"),
+        ] {
+            let (status, body) = posted(path, query).await;
+            assert_eq!(status, StatusCode::BAD_REQUEST);
+            assert!(body.contains(why), "{body}");
+        }
+        assert_eq!(posted(path, &selectors).await.0, StatusCode::OK, "{path}");
+    }
+    // The arguments stand on lines of their own, each behind 141 levels of indentation.
+    let (open, close) = ("(".repeat(140), ")".repeat(140));
+    let deep = format!("{open}label_join(x,\"a\",\"b\"{}){close}", ",\"c\"".repeat(15_000));
+    let (status, body) = posted("format_query", &deep).await;
+    assert_eq!(status, StatusCode::BAD_REQUEST);
+    assert!(body.contains("the answer would have more than 4194304 bytes"), "{body}");
+    assert_eq!(posted("parse_query", &deep).await.0, StatusCode::OK);
+}
+
 #[actix_web::test]
 async fn queries_are_formatted_and_taken_apart() {
     let (_, body) = get(three(&[]), "/api/v1/format_query?query=foo/bar").await;
