@@ -4,6 +4,7 @@
 mod frames;
 mod log;
 mod machine;
+mod mark;
 mod network;
 mod node;
 mod snapshot;

@@ -45,6 +45,9 @@ pub struct Status {
     pub has_lease: bool,
     /// Whether its wall clock is too far from the cluster's.
     pub is_clock_skewed: bool,
+    /// Whether its Raft log was damaged and no leader has sent again yet what it lost. Until then
+    /// the node does not lead; alone, it has to be replaced by an empty one.
+    pub owes_entries: bool,
     /// The replication factor its ring has, if the node was started with another one.
     pub replication_factor_kept: Option<u32>,
     /// What it waits for, or why it was refused; empty when all is well.
@@ -74,6 +77,7 @@ impl Status {
             last_applied: *raft.watch_index().borrow(),
             has_lease: membership.lease.valid(),
             is_clock_skewed: membership.lease.is_clock_skewed(),
+            owes_entries: raft.owes_entries(),
             replication_factor_kept: kept,
             message: membership.message(),
         }

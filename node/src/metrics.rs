@@ -71,6 +71,8 @@ pub struct Metrics {
     pub ready: Gauge,
     /// Live members, as this node believes.
     pub members_live: Gauge,
+    /// Whether the Raft log was damaged and still lacks what it had acknowledged.
+    pub raft_log_owes: Gauge,
     /// Frames of the journal that were found damaged at start.
     pub journal_damaged_frames: Gauge,
 }
@@ -104,6 +106,7 @@ impl Metrics {
             lease_valid: Gauge::default(),
             ready: Gauge::default(),
             members_live: Gauge::default(),
+            raft_log_owes: Gauge::default(),
             journal_damaged_frames: Gauge::default(),
         };
         metrics.register_write();
@@ -181,6 +184,11 @@ impl Metrics {
         r.register("granary_lease_valid", "1 if this node holds a lease", self.lease_valid.clone());
         r.register("granary_ready", "1 if this node is ready", self.ready.clone());
         r.register("granary_members_live", "Members that are alive", self.members_live.clone());
+        r.register(
+            "granary_raft_log_owes_entries",
+            "1 if the Raft log was damaged and lacks entries that it had acknowledged",
+            self.raft_log_owes.clone(),
+        );
         r.register(
             "granary_journal_damaged_frames",
             "Journal frames found damaged at start",

@@ -7,11 +7,12 @@
 use std::collections::BTreeMap;
 use std::io;
 
-use journal::{Position, Recovery};
+use journal::{Damage, Position, Recovery};
 use openraft::entry::RaftEntry;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::mark::Mark;
 use super::types::{Entry, LogId, Vote};
 use crate::error::{ClusterError, Result};
 
@@ -169,19 +170,16 @@ impl Replay {
         Ok(())
     }
 
-    /// The log, and whether frames had to be left out: then it must be written anew. Damage before
-    /// the image is harmless; damage in a last group that may never have been synced ends the log
-    /// there; any other damage may have cost a vote or an entry this node answered for.
-    pub fn finish(self, recovery: &Recovery) -> Result<(LogImage, bool)> {
+    /// What the frames add up to, and what of the acknowledged is missing. Damage before the image
+    /// is harmless; the log ends at any other. The mark then says what was lost of it: nothing
+    /// when a crash tore a last group that was never synced, and else entries that this node
+    /// answered for. Without a mark only such a torn end can be passed over.
+    pub fn finish(self, recovery: &Recovery, mark: Option<&Mark>) -> Result<Replayed> {
         let image = self.frames.first().filter(|(_, f)| matches!(f, Frame::Image(_)));
         let from = image.map_or(Position::ZERO, |(at, _)| *at);
         let matters: Vec<_> = recovery.damaged.iter().filter(|d| d.last > from).collect();
-        if let Some(damage) = matters.iter().find(|d| !d.maybe_unsynced) {
-            return Err(ClusterError::Damaged(format!(
-                "the Raft log is damaged: positions {} to {} of segment {:016x}.seg are \
-                 unreadable; replace this node by an empty one",
-                damage.first.0, damage.last.0, damage.segment
-            )));
+        if let Some(damage) = matters.iter().find(|d| mark.is_none() && !d.maybe_unsynced) {
+            return Err(beyond_repair(damage));
         }
         let end = matters.iter().map(|d| d.first).min();
         let mut log = LogImage::default();
@@ -192,8 +190,34 @@ impl Replay {
         }
         if !log.is_whole() {
             let indexes: Vec<u64> = log.entries.keys().copied().collect();
-            return Err(ClusterError::Damaged(format!("the Raft log has holes: {indexes:?}")));
+            return Err(ClusterError::Damaged(format!(
+                "the Raft log has holes: {indexes:?}; replace this node by an empty one"
+            )));
         }
-        Ok((log, end.is_some()))
+        let vote = mark.and_then(|mark| mark.vote).filter(|vote| log.vote < Some(*vote));
+        log.vote = vote.or(log.vote);
+        let owed = mark.and_then(|mark| mark.last).filter(|last| log.last() < Some(*last));
+        let must_rewrite = end.is_some() || vote.is_some() || owed.is_some();
+        Ok(Replayed { log, owed, must_rewrite })
     }
+}
+
+/// What a replay came to.
+#[derive(Debug)]
+pub struct Replayed {
+    /// The log as far as it is readable, with the last vote.
+    pub log: LogImage,
+    /// The last entry that was acknowledged, if the log does not reach to it any more.
+    pub owed: Option<LogId>,
+    /// Whether what is on the disk is not this log.
+    pub must_rewrite: bool,
+}
+
+fn beyond_repair(damage: &Damage) -> ClusterError {
+    let Damage { first, last, segment, .. } = damage;
+    ClusterError::Damaged(format!(
+        "the Raft log is damaged and nothing says what it had acknowledged: positions {} to {} of \
+         segment {segment:016x}.seg are unreadable; replace this node by an empty one",
+        first.0, last.0
+    ))
 }

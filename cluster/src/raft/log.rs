@@ -3,6 +3,11 @@
 //! Everything is held in memory as well: snapshots keep the log short. A vote is durable before
 //! `save_vote` returns, entries before their callback is called. After a purge the log is written
 //! as one image and older segments are released.
+//!
+//! What was acknowledged is marked beside the journal before anybody hears of it. A log that does
+//! not reach to its mark after a start was damaged: it *owes* entries until a leader has sent them
+//! again. Until then its node gives its vote only to those that have what was lost, and asks for
+//! none: so it counts in elections exactly as if it still had the entries.
 
 use std::fmt::Debug;
 use std::io;
@@ -19,13 +24,17 @@ use openraft::{OptionalSend, RaftTypeConfig};
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
-use super::frames::{self, LogImage, Replay, STREAM};
+use super::frames::{self, LogImage, Replay, Replayed, STREAM};
+use super::mark::{Mark, MarkFile};
 use super::types::{LogId, TypeConfig, Vote};
 use crate::error::Result;
 use crate::options::Blocking;
 
 /// Unused segments that are kept ready.
 const SPARE_SEGMENTS_MAX: usize = 1;
+
+/// The file of the mark, beside the journal's directory.
+const MARK_NAME: &str = "acknowledged";
 
 /// Sizes of the log's files.
 #[derive(Clone, Copy, Debug)]
@@ -51,6 +60,8 @@ pub struct RaftLog {
 struct Shared {
     journal: Arc<Journal>,
     image: Mutex<LogImage>,
+    mark: MarkFile,
+    owed: Mutex<Option<LogId>>,
     blocking: Blocking,
     fatal: watch::Sender<Option<String>>,
     image_bytes_max: u64,
@@ -80,23 +91,61 @@ impl RaftLog {
         };
         let mut replay = Replay::default();
         let take = &mut |at, frame: journal::FrameRef<'_>| replay.take(at, frame.payload);
+        let marks = files.clone();
         let (journal, recovery) = Journal::open(files, dir, options, take)?;
-        let (image, must_rewrite) = replay.finish(&recovery)?;
+        let mark = MarkFile::open(&*marks, &dir.with_file_name(MARK_NAME))?;
+        let Replayed { log: image, owed, must_rewrite } =
+            replay.finish(&recovery, mark.read().as_ref())?;
         let shared = Shared {
             journal: Arc::new(journal),
             image: Mutex::new(image),
+            mark,
+            owed: Mutex::new(owed),
             blocking,
             fatal,
             image_bytes_max: sizes.segment_bytes / 2,
         };
         let log = RaftLog { shared: Arc::new(shared) };
         if must_rewrite {
-            tracing::warn!("the end of the Raft log was torn by a crash; it is written anew");
-            let at = log.stage(&frames::image(&log.shared.image.lock())?)?;
-            commit_through(&log.shared.journal, at)?;
-            log.shared.journal.release(at)?;
+            log.write_anew()?;
         }
+        log.shared.mark.write(&log.reached())?;
         Ok(log)
+    }
+
+    /// Writes what could be read as one image: nothing before it matters any more.
+    fn write_anew(&self) -> Result<()> {
+        match self.owed() {
+            None => tracing::warn!("the end of the Raft log was torn; it is written anew"),
+            Some(owed) => tracing::error!(
+                last = ?self.shared.image.lock().last(), ?owed,
+                "the Raft log is damaged and lost entries; a leader has to send them again"
+            ),
+        }
+        let at = self.stage(&frames::image(&self.shared.image.lock())?)?;
+        commit_through(&self.shared.journal, at)?;
+        self.shared.journal.release(at)?;
+        Ok(())
+    }
+
+    /// The last entry that this log acknowledged and lost; `None` when it has all of them.
+    pub fn owed(&self) -> Option<LogId> {
+        *self.shared.owed.lock()
+    }
+
+    /// What is acknowledged once the image is durable. What is owed stays so.
+    fn reached(&self) -> Mark {
+        let image = self.shared.image.lock();
+        Mark { vote: image.vote, last: image.last().max(self.owed()) }
+    }
+
+    /// Looks whether what was lost is there again.
+    fn settle(&self) {
+        let last = self.shared.image.lock().last();
+        let settled = self.shared.owed.lock().take_if(|owed| last >= Some(*owed));
+        if let Some(owed) = settled {
+            tracing::info!(?owed, "the Raft log has again what it had lost");
+        }
     }
 
     /// Whether exactly this entry is in the log or was the last to be purged.
@@ -124,17 +173,29 @@ impl RaftLog {
         io::Error::other(text)
     }
 
-    /// Waits until `end` is on the disk.
-    async fn commit(&self, end: Position) -> io::Result<()> {
+    /// Waits until everything up to `end` and then the mark are on the disk.
+    async fn commit(&self, end: Position, mark: Mark) -> io::Result<()> {
+        let shared = self.shared.clone();
+        self.block(move || {
+            commit_through(&shared.journal, end).map_err(io::Error::other)?;
+            shared.mark.write(&mark)
+        })
+        .await
+    }
+
+    /// Does work that waits for the disk. Its failure is fatal.
+    async fn block<F>(&self, work: F) -> io::Result<()>
+    where
+        F: FnOnce() -> io::Result<()> + Send + 'static,
+    {
         let (done, result) = oneshot::channel();
-        let journal = self.shared.journal.clone();
         let work = Box::new(move || {
             // The receiver is gone only when Raft is being shut down.
-            done.send(commit_through(&journal, end)).ok();
+            done.send(work()).ok();
         });
         (self.shared.blocking)(work).await;
         match result.await {
-            Ok(committed) => committed.map_err(|e| self.failed(&e)),
+            Ok(done) => done.map_err(|e| self.failed(&e)),
             Err(_) => Err(self.failed(&io::Error::other("the blocking work was dropped"))),
         }
     }
@@ -177,7 +238,7 @@ impl RaftLogStorage<TypeConfig> for RaftLog {
     async fn save_vote(&mut self, vote: &Vote) -> io::Result<()> {
         if !journal::planted!("G31") {
             let at = self.stage(&frames::vote(vote)?)?;
-            self.commit(at).await?;
+            self.commit(at, Mark { vote: Some(*vote), ..self.reached() }).await?;
         }
         self.shared.image.lock().vote = Some(*vote);
         Ok(())
@@ -205,7 +266,11 @@ impl RaftLogStorage<TypeConfig> for RaftLog {
             end = self.stage(&frames::entry(&entry)?)?;
             self.shared.image.lock().entries.insert(entry.log_id().index, entry);
         }
-        let written = if journal::planted!("G32") { Ok(()) } else { self.commit(end).await };
+        let written =
+            if journal::planted!("G32") { Ok(()) } else { self.commit(end, self.reached()).await };
+        if written.is_ok() {
+            self.settle();
+        }
         done.io_completed(written);
         Ok(())
     }
@@ -214,7 +279,13 @@ impl RaftLogStorage<TypeConfig> for RaftLog {
         let from = last.map_or(0, |id| id.index + 1);
         let at = self.stage(&frames::truncate(from)?)?;
         self.shared.image.lock().truncate_from(from);
-        self.commit(at).await
+        let (shared, mark) = (self.shared.clone(), self.reached());
+        // The mark first: it must never say that more was acknowledged than there has to be.
+        self.block(move || {
+            shared.mark.write(&mark)?;
+            commit_through(&shared.journal, at).map_err(io::Error::other)
+        })
+        .await
     }
 
     async fn purge(&mut self, id: LogId) -> io::Result<()> {
@@ -231,7 +302,8 @@ impl RaftLogStorage<TypeConfig> for RaftLog {
             return Ok(());
         }
         let at = self.stage(&bytes)?;
-        self.commit(at).await?;
+        self.commit(at, self.reached()).await?;
+        self.settle();
         if let Err(error) = self.shared.journal.release(at) {
             tracing::warn!(%error, "old segments of the Raft log stay for now");
         }

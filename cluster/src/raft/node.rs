@@ -10,6 +10,7 @@ use openraft::ChangeMembers;
 use openraft::async_runtime::WatchReceiver;
 use openraft::entry::RaftEntry;
 use openraft::errors::{ClientWriteError, Fatal, InitializeError, RaftError};
+use openraft::raft::VoteRequest;
 use proto::NodeId;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -21,7 +22,7 @@ use super::machine::Machine;
 use super::network::{Network, SnapshotMessage};
 use super::snapshot::SnapshotFile;
 use super::standing::{EntryId, LogOutline, Standing, term_of};
-use super::types::{Peer, Raft, Rt, Snapshot, config};
+use super::types::{Peer, Raft, Rt, Snapshot, TypeConfig, config};
 use crate::error::{ClusterError, Result};
 use crate::kv::KeyValue;
 use crate::options::{Blocking, Timings};
@@ -91,10 +92,36 @@ impl RaftNode {
         let machine = Arc::new(Machine::open(deps.kv, file, &log, deps.blocking)?);
         let network = Network { peers: deps.peers };
         let parts = (network, log.clone(), machine.clone());
-        let started = Raft::new(id.0, config(timings)?, parts.0, parts.1, parts.2);
+        let config = config(timings, log.owed().is_none())?;
+        let started = Raft::new(id.0, config, parts.0, parts.1, parts.2);
         let raft = Rt::scope(deps.seed ^ id.0, started).await;
         let raft = raft.map_err(|e| ClusterError::Raft(e.to_string()))?;
-        Ok(RaftNode { raft, log, machine, fatal })
+        let node = RaftNode { raft, log, machine, fatal };
+        node.stand_if_whole();
+        Ok(node)
+    }
+
+    /// Whether the log lost entries that it had acknowledged and that no leader sent again yet.
+    pub fn owes_entries(&self) -> bool {
+        self.log.owed().is_some()
+    }
+
+    /// A node whose log owes entries asks for no votes.
+    fn stand_if_whole(&self) {
+        self.raft.runtime_config().elect(!self.owes_entries());
+    }
+
+    /// A node whose log owes entries gives its vote to those only that have them.
+    fn check_candidate(
+        &self,
+        request: VoteRequest<TypeConfig>,
+    ) -> std::result::Result<VoteRequest<TypeConfig>, Status> {
+        match self.log.owed() {
+            Some(owed) if request.last_log_id < Some(owed) => Err(Status::unavailable(
+                "the Raft log here is damaged and lost entries that the candidate does not have",
+            )),
+            _ => Ok(request),
+        }
     }
 
     /// The applied state now.
@@ -218,14 +245,22 @@ impl RaftNode {
         payload: &[u8],
     ) -> std::result::Result<Bytes, Status> {
         match method {
-            Method::AppendEntries => reply(self.raft.append_entries(read(payload)?).await),
-            Method::Vote => reply(self.raft.vote(read(payload)?).await),
-            Method::PreVote => reply(self.raft.pre_vote(read(payload)?).await),
+            Method::AppendEntries => {
+                let answer = self.raft.append_entries(read(payload)?).await;
+                self.stand_if_whole();
+                reply(answer)
+            }
+            Method::Vote => reply(self.raft.vote(self.check_candidate(read(payload)?)?).await),
+            Method::PreVote => {
+                reply(self.raft.pre_vote(self.check_candidate(read(payload)?)?).await)
+            }
             Method::InstallSnapshot => {
                 let sent: SnapshotMessage = read(payload)?;
                 let data = std::io::Cursor::new(sent.image);
                 let snapshot = Snapshot { meta: sent.meta, snapshot: data };
-                reply(self.raft.install_full_snapshot(sent.vote, snapshot).await)
+                let answer = self.raft.install_full_snapshot(sent.vote, snapshot).await;
+                self.stand_if_whole();
+                reply(answer)
             }
             other => Err(Status::internal(format!("{other:?} is not Raft's call"))),
         }

@@ -135,6 +135,7 @@ async fn nothing_acknowledged_is_lost_wherever_the_power_fails() {
         drop(log);
         disk.crash(Crash::Torn { seed: operations });
         let mut log = open_log(&files, 2);
+        assert_eq!(log.owed(), None, "a torn write owes nothing, power cut at {operations}");
         let vote = log.read_vote().await.unwrap().map_or(0, |v| v.leader_id().term);
         assert!(vote >= acked, "vote {vote}, acknowledged {acked}, power cut at {operations}");
         let last = log.get_log_state().await.unwrap().last_log_id.map_or(0, |id| id.index + 1);
@@ -178,25 +179,112 @@ async fn a_vote_is_on_the_disk_before_it_is_given() {
     assert!(log.save_vote(&Vote::new(2, 1)).await.is_err(), "a failed fsync is never retried");
 }
 
-#[tokio::test]
-async fn a_damaged_vote_or_entry_stops_the_node() {
-    let disk = disk();
+/// Turns over a bit in every copy of these bytes in the log.
+fn damage(disk: &MemoryFiles, needle: &[u8]) {
+    let dir = Path::new("/raft/log");
+    let mut found = 0;
+    for path in disk.list(dir).unwrap().into_iter().map(|e| dir.join(e.name)) {
+        let bytes = disk.read(&path).unwrap();
+        for at in (0..bytes.len()).filter(|at| bytes[*at..].starts_with(needle)) {
+            assert!(disk.flip(&path, at as u64, 1));
+            found += 1;
+        }
+    }
+    assert!(found > 0, "it is nowhere in the log");
+}
+
+async fn log_of(disk: &Arc<MemoryFiles>, entries: u64) {
     let files: Arc<dyn Files> = disk.clone();
     let mut log = open_log(&files, 1);
-    for index in 0..40 {
+    log.save_vote(&Vote::new(1, 1)).await.unwrap();
+    for index in 0..entries {
         append(&mut log, vec![entry(1, index)]).await;
     }
-    drop(log);
-    let dir = Path::new("/raft/log");
-    let paths = files.list(dir).unwrap().into_iter().map(|e| dir.join(e.name));
-    let needle = b"tenant-7\"";
-    let found = paths.filter_map(|path| {
-        let bytes = files.read(&path).unwrap();
-        let at = bytes.windows(needle.len()).position(|w| w == needle)?;
-        Some((path, at as u64))
-    });
-    for (path, at) in found.collect::<Vec<_>>() {
-        assert!(disk.flip(&path, at, 1));
+    log.save_vote(&Vote::new(2, 1)).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_log_that_was_damaged_owes_what_it_lost_until_it_is_there_again() {
+    for lost in [0, 7, 39] {
+        let disk = disk();
+        log_of(&disk, 40).await;
+        let files: Arc<dyn Files> = disk.clone();
+        damage(&disk, format!("tenant-{lost}\"").as_bytes());
+        for seed in 2..4 {
+            let mut log = open_log(&files, seed);
+            assert_eq!(log.owed(), Some(id(1, 39)), "start {seed}");
+            assert_eq!(indexes(&mut log).await, (0..lost).collect::<Vec<_>>());
+            assert_eq!(log.read_vote().await.unwrap(), Some(Vote::new(2, 1)), "kept");
+        }
+        let mut log = open_log(&files, 4);
+        let mut rest: Vec<Entry> = (lost..40).map(|n| entry(1, n)).collect();
+        let end = rest.split_off(rest.len() - 1);
+        if !rest.is_empty() {
+            append(&mut log, rest).await;
+            assert_eq!(log.owed(), Some(id(1, 39)), "not all of it");
+            log = open_log(&files, 5);
+            assert_eq!(log.owed(), Some(id(1, 39)), "nor after a start");
+        }
+        append(&mut log, end).await;
+        assert_eq!(log.owed(), None);
+        let mut log = open_log(&files, 6);
+        assert_eq!((log.owed(), indexes(&mut log).await.len()), (None, 40));
+    }
+}
+
+#[tokio::test]
+async fn entries_of_a_later_term_pay_what_is_owed() {
+    let disk = disk();
+    log_of(&disk, 10).await;
+    let files: Arc<dyn Files> = disk.clone();
+    damage(&disk, b"tenant-8\"");
+    let mut log = open_log(&files, 2);
+    append(&mut log, vec![entry(3, 8)]).await;
+    assert_eq!(log.owed(), None, "whoever leads a later term has all that was committed");
+}
+
+#[tokio::test]
+async fn a_snapshot_pays_what_is_owed() {
+    let disk = disk();
+    log_of(&disk, 10).await;
+    let files: Arc<dyn Files> = disk.clone();
+    damage(&disk, b"tenant-8\"");
+    let mut log = open_log(&files, 2);
+    log.purge(id(1, 8)).await.unwrap();
+    assert_eq!(log.owed(), Some(id(1, 9)));
+    log.purge(id(1, 9)).await.unwrap();
+    assert_eq!(log.owed(), None);
+}
+
+#[tokio::test]
+async fn entries_that_were_cut_are_not_owed() {
+    let disk = disk();
+    log_of(&disk, 10).await;
+    let files: Arc<dyn Files> = disk.clone();
+    open_log(&files, 2).truncate_after(Some(id(1, 5))).await.unwrap();
+    let mut log = open_log(&files, 3);
+    assert_eq!((log.owed(), indexes(&mut log).await.len()), (None, 6));
+}
+
+#[tokio::test]
+async fn a_damaged_vote_is_known_all_the_same() {
+    let disk = disk();
+    log_of(&disk, 3).await;
+    let files: Arc<dyn Files> = disk.clone();
+    damage(&disk, b"\"term\":2");
+    let mut log = open_log(&files, 2);
+    assert_eq!(log.read_vote().await.unwrap(), Some(Vote::new(2, 1)));
+    assert_eq!(log.owed(), None);
+}
+
+#[tokio::test]
+async fn damage_stops_the_node_when_nothing_says_what_was_acknowledged() {
+    let disk = disk();
+    log_of(&disk, 40).await;
+    let files: Arc<dyn Files> = disk.clone();
+    damage(&disk, b"tenant-7\"");
+    for slot in [0, 4096] {
+        assert!(disk.flip(Path::new("/raft/acknowledged"), slot + 30, 1));
     }
     match try_open(&files, 2) {
         Err(ClusterError::Damaged(why)) => assert!(why.contains("empty one"), "{why}"),

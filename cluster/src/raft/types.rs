@@ -58,8 +58,12 @@ impl fmt::Display for Peer {
     }
 }
 
-/// Raft's configuration for these timings.
-pub fn config(timings: &Timings) -> Result<Arc<Config>> {
+/// Raft's configuration for these timings, and whether the node may ask for votes from the start.
+///
+/// A leader that starts again is none: entries that it sent and did not write down yet may be on
+/// other nodes, and it would write others in their place, in the same term. A follower may come
+/// back with a shorter log, if its own was damaged; the leader then sends the rest again.
+pub fn config(timings: &Timings, may_elect: bool) -> Result<Arc<Config>> {
     let millis = |d: std::time::Duration| d.as_millis() as u64;
     let config = Config {
         cluster_name: "granary".to_owned(),
@@ -67,6 +71,9 @@ pub fn config(timings: &Timings) -> Result<Arc<Config>> {
         election_timeout_min: millis(timings.election_min),
         election_timeout_max: millis(timings.election_max),
         enable_pre_vote: Some(true),
+        enable_elect: may_elect,
+        enable_leader_restore: Some(false),
+        allow_log_reversion: Some(true),
         install_snapshot_timeout: SNAPSHOT_DEADLINE_MS,
         snapshot_policy: SnapshotPolicy::LogsSinceLast(SNAPSHOT_ENTRIES),
         max_in_snapshot_log_to_keep: KEPT_ENTRIES,

@@ -108,6 +108,46 @@ async fn a_failing_disk_is_fatal_and_agrees_to_nothing() {
     node.kill().await;
 }
 
+/// The last entry that a node acknowledged is damaged while it is down.
+async fn come_back_with_a_damaged_log(of_leader: bool) {
+    let (mut places, mut nodes) = three(&Cut::default()).await;
+    for n in 0..10 {
+        let route =
+            Command::RouteTenant { tenant: format!("t{n}"), hashring: "default".to_owned() };
+        assert_eq!(nodes[0].cluster.propose(route).await.unwrap(), Answer::Done);
+    }
+    let everywhere = || nodes.iter().all(|node| *node.cluster.state() == *nodes[0].cluster.state());
+    until("all have all of it", everywhere).await;
+    let leader = leader(&nodes);
+    let hurt = if of_leader { leader } else { (leader + 1) % nodes.len() };
+    let (down, mut place) = (nodes.remove(hurt), places.remove(hurt));
+    let id = down.cluster.node_id();
+    down.kill().await;
+    assert!(place.damage_log(b"\"t9\"") > 0);
+
+    let seeds: Vec<String> = nodes.iter().map(|node| node.address.clone()).collect();
+    let back = place.start(listen().await, &seeds, 0).await;
+    assert_eq!(back.cluster.node_id(), id);
+    until("it is a member again", || back.cluster.status().phase == Phase::Member).await;
+    until("with a lease", || back.cluster.lease().valid()).await;
+    until("it has everything", || *back.cluster.state() == *nodes[0].cluster.state()).await;
+    assert_eq!(back.cluster.state().routes.len(), 10);
+    assert!(!back.cluster.status().owes_entries);
+    for node in nodes.into_iter().chain([back]) {
+        node.kill().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_follower_whose_log_was_damaged_is_sent_again_what_it_lost() {
+    come_back_with_a_damaged_log(false).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_leader_whose_log_was_damaged_is_sent_again_what_it_lost() {
+    come_back_with_a_damaged_log(true).await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_node_that_joins_late_gets_a_snapshot() {
     let mut place = Place::new("first", "default", 1, &Cut::default());

@@ -232,6 +232,25 @@ impl Place {
     }
 }
 
+impl Place {
+    /// Turns over a bit of these bytes wherever they are in the Raft log. Answers how often.
+    pub fn damage_log(&self, bytes: &[u8]) -> usize {
+        let mut found = 0;
+        for entry in std::fs::read_dir(self.folder.path().join("data/raft/log")).unwrap() {
+            let path = entry.unwrap().path();
+            let mut content = std::fs::read(&path).unwrap();
+            for at in 0..content.len() {
+                if content[at..].starts_with(bytes) {
+                    content[at] ^= 1;
+                    found += 1;
+                }
+            }
+            std::fs::write(&path, content).unwrap();
+        }
+        found
+    }
+}
+
 fn serve(cluster: &Cluster, listener: TcpListener) -> JoinHandle<()> {
     let service = cluster.service();
     let incoming = TcpListenerStream::new(listener);

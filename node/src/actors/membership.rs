@@ -92,10 +92,13 @@ impl State {
         let cluster = &self.arguments.cluster;
         let lease = cluster.lease();
         if !lease.valid() {
-            return Some(format!(
-                "no lease from a leader yet ({})",
-                cluster.status().phase.as_str()
-            ));
+            let status = cluster.status();
+            let damage = match status.owes_entries {
+                true => "; the Raft log is damaged, a leader has to send again what it lost",
+                false => "",
+            };
+            let phase = status.phase.as_str();
+            return Some(format!("no lease from a leader yet ({phase}){damage}"));
         }
         if lease.is_clock_skewed() {
             return Some("this node's clock is more than 30 s off the cluster's".to_owned());

@@ -224,6 +224,7 @@ impl AdminEdge {
         self.metrics.head_series.set(head.series() as i64);
         self.metrics.head_samples_appended.set(head.appended() as i64);
         self.metrics.lease_valid.set(i64::from(lease.valid()));
+        self.metrics.raft_log_owes.set(i64::from(self.cluster.status().owes_entries));
         self.metrics.members_live.set(lease.live().len() as i64);
         self.metrics.ready.set(i64::from(self.readiness.check().is_ok()));
     }

@@ -13,7 +13,7 @@ use super::sources::{
     Authority, FamilyMetadata, LocalHolder, LocalSeries, ReadView, RemoteHolders, RingHolders,
     Views,
 };
-use super::{Blocking, Budget, ReadError, Sources};
+use super::{Blocking, Budget, Fanout, ReadError, Sources, TenantScope};
 use ulid::Ulid;
 
 /// Work is done by whoever asks.
@@ -25,8 +25,10 @@ pub fn inline() -> Blocking {
 #[derive(Clone, Default)]
 pub struct FakeHolder {
     series: Vec<SeriesChunks>,
-    /// Blocks that it claims to have, and does not read.
+    /// Blocks that it says it has.
     pub blocks: Vec<Ulid>,
+    /// Blocks that it says it read.
+    pub blocks_read: Vec<Ulid>,
     /// Why its answers do not count.
     pub partial: Option<String>,
     /// Where it works; `None` for the caller's thread.
@@ -68,7 +70,10 @@ impl LocalHolder for FakeHolder {
         if let Some(budget) = &selection.budget {
             budget.take_series(&found)?;
         }
-        Ok(LocalSeries { series: vec![PackedSeries::pack(found)], blocks: BTreeSet::new() })
+        Ok(LocalSeries {
+            series: vec![PackedSeries::pack(found)],
+            blocks: self.blocks_read.iter().copied().collect(),
+        })
     }
 
     fn label_names(&self, selection: &Selection) -> Result<BTreeSet<String>, StorageError> {
@@ -165,6 +170,20 @@ pub struct FakeViews(pub Mutex<ReadView>);
 impl Views for FakeViews {
     fn view(&self) -> ReadView {
         self.0.lock().clone()
+    }
+}
+
+/// A reader of all tenants, whose answers may be incomplete.
+pub fn fanout(sources: Sources, bytes_max: u64) -> Fanout {
+    Fanout {
+        sources,
+        scope: TenantScope::All,
+        tenant_label: "tenant_id".to_owned(),
+        replica_labels: Vec::new(),
+        partial_response: true,
+        deadline: tokio::time::Instant::now() + std::time::Duration::from_secs(30),
+        budget: Arc::new(Budget::new(bytes_max)),
+        place: None,
     }
 }
 

@@ -1,21 +1,27 @@
 //! The server side answers what the asking side understands.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use futures::StreamExt;
+use parking_lot::Mutex;
 use proto::rpc::{LabelMatcher, LabelsRequest, MetadataRequest, SelectRequest, TenantsRequest};
 
 use super::convert::series_in;
-use super::fakes::FakeHolder;
-use super::server;
-use super::sources::LocalHolder;
+use super::fakes::{self, FakeHolder};
+use super::sources::{Authority, BucketHolder, LocalHolder};
+use super::{ReadError, server};
 
 fn holder() -> Arc<dyn LocalHolder> {
+    Arc::new(fake_holder())
+}
+
+fn fake_holder() -> FakeHolder {
     let mut holder = FakeHolder::default();
     holder.add("a", &[("__name__", "up"), ("job", "x")], &[(1, 1.0), (2, 2.0)]);
     holder.add("b", &[("__name__", "up")], &[(1, 1.0)]);
     holder.partial = Some("replaying".to_owned());
-    Arc::new(holder)
+    holder
 }
 
 #[tokio::test]
@@ -113,4 +119,68 @@ fn a_peer_that_sends_nonsense_is_found_out() {
     for series in bad {
         assert!(series_in(series, &mut None).is_err());
     }
+}
+
+/// A bucket with one block, in which nothing is; it notes what it is asked for.
+#[derive(Default)]
+struct FakeBucket {
+    asked: Mutex<Vec<String>>,
+}
+
+impl FakeBucket {
+    fn note(&self, what: &str, blocks: &BTreeSet<Ulid>) -> (Vec<PackedSeries>, Authority) {
+        let blocks: Vec<String> = blocks.iter().map(Ulid::to_string).collect();
+        self.asked.lock().push(format!("{what} {}", blocks.join(" ")));
+        (Vec::new(), Authority::complete())
+    }
+}
+
+#[async_trait::async_trait]
+impl BucketHolder for FakeBucket {
+    async fn select(
+        &self,
+        _selection: &Selection,
+        except: &BTreeSet<Ulid>,
+    ) -> Result<(Vec<PackedSeries>, Authority), ReadError> {
+        Ok(self.note("except", except))
+    }
+
+    async fn select_only(
+        &self,
+        _selection: &Selection,
+        blocks: &BTreeSet<Ulid>,
+    ) -> Result<(Vec<PackedSeries>, Authority), ReadError> {
+        Ok(self.note("only", blocks))
+    }
+
+    async fn labels(
+        &self,
+        _name: &str,
+        _selection: &Selection,
+    ) -> Result<(BTreeSet<String>, Authority), ReadError> {
+        Ok((BTreeSet::new(), Authority::complete()))
+    }
+}
+
+#[tokio::test]
+async fn the_bucket_is_asked_for_blocks_that_this_node_has_and_cannot_read() {
+    let (read, unread) = (Ulid::from(1u128), Ulid::from(2u128));
+    let mut holder = FakeHolder::default();
+    holder.blocks = vec![read, unread];
+    holder.blocks_read = vec![read];
+    let bucket = Arc::new(FakeBucket::default());
+    let mut sources = fakes::sources(1, 1, vec![(1, holder)]);
+    sources.bucket = Some(bucket.clone());
+    let fanout = fakes::fanout(sources, 1 << 20);
+    fanout.series(&fanout.selection(&[], (0, 9))).await.unwrap();
+    let expected = [format!("except {read} {unread}"), format!("only {unread}")];
+    assert_eq!(*bucket.asked.lock(), expected);
+}
+
+#[tokio::test]
+async fn a_read_over_its_budget_is_refused_by_name() {
+    let fanout = fakes::fanout(fakes::sources(1, 1, vec![(1, fake_holder())]), 10);
+    let error = fanout.series(&fanout.selection(&[], (0, 9))).await.unwrap_err();
+    let ReadError::Limit(text) = error else { panic!("{error}") };
+    assert!(text.contains("more than 10 bytes") && text.contains("--query.max-bytes"), "{text}");
 }

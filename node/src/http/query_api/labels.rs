@@ -1,6 +1,7 @@
 //! `series`, `labels`, `label/<name>/values`, `metadata`.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use proto::Labels;
@@ -50,9 +51,10 @@ impl QueryApi {
         if texts.is_empty() {
             return Err(ApiError::bad_data("no match[] parameter provided"));
         }
-        let fanout = self.fanout(request, &params)?;
+        let mut fanout = self.fanout(request, &params)?;
         let Some(times) = times(&params)? else { return nothing() };
-        let (selectors, _place) = self.selectors(fanout.deadline, texts).await?;
+        let (selectors, place) = self.selectors(fanout.deadline, texts).await?;
+        fanout.place = Some(Arc::new(place));
         let mut sets = fanout.label_sets(&selectors, times).await?;
         cut(&mut sets.items, &mut sets.warnings, params.limit()?);
         let object = |set: &Labels| -> BTreeMap<String, String> {
@@ -68,10 +70,11 @@ impl QueryApi {
         body: &[u8],
     ) -> Result<HttpResponse, ApiError> {
         let params = Params::of(request, body)?;
-        let fanout = self.fanout(request, &params)?;
+        let mut fanout = self.fanout(request, &params)?;
         let Some(times) = times(&params)? else { return nothing() };
         let texts = params.selector_texts()?;
-        let (selectors, _place) = self.selectors(fanout.deadline, texts).await?;
+        let (selectors, place) = self.selectors(fanout.deadline, texts).await?;
+        fanout.place = Some(Arc::new(place));
         let names = fanout.label_names(&selectors, times).await?;
         strings(names, params.limit()?)
     }
@@ -83,10 +86,11 @@ impl QueryApi {
     ) -> Result<HttpResponse, ApiError> {
         let params = Params::of(request, &[])?;
         let name = unescape(name);
-        let fanout = self.fanout(request, &params)?;
+        let mut fanout = self.fanout(request, &params)?;
         let Some(times) = times(&params)? else { return nothing() };
         let texts = params.selector_texts()?;
-        let (selectors, _place) = self.selectors(fanout.deadline, texts).await?;
+        let (selectors, place) = self.selectors(fanout.deadline, texts).await?;
+        fanout.place = Some(Arc::new(place));
         let values = fanout.label_values(&name, &selectors, times).await?;
         strings(values, params.limit()?)
     }

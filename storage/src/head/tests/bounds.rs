@@ -150,3 +150,19 @@ fn the_chunks_of_a_series_stay_in_the_order_of_their_ends() {
     let again = head.append(0, &batch("a", &[(0, &samples)])).unwrap();
     assert_eq!((again.stored, again.duplicates), (0, 3_000));
 }
+
+#[test]
+fn a_selection_holds_no_more_than_its_budget() {
+    let head = open(&MemoryFiles::default());
+    for id in 0..8 {
+        head.append(0, &batch("a", &[(id, &[(1, 1.0), (2, 2.0)])])).unwrap();
+    }
+    let select = |bytes: u64| {
+        let budget = Some(Arc::new(crate::Budget::new(bytes)));
+        head.select(&Selection { budget, ..everything() })
+    };
+    assert_eq!(select(1 << 20).unwrap().len(), 8);
+    let error = select(300).unwrap_err();
+    assert!(matches!(error, StorageError::OverBudget { limit: 300 }), "{error}");
+    assert!(error.to_string().contains("--query.max-bytes"), "{error}");
+}
