@@ -80,8 +80,8 @@ mod tests {
 
     fn read(replicas: &[Vec<Chunk>], start_ms: i64, end_ms: i64) -> Vec<(i64, f64)> {
         let mut columns = Columns::default();
-        let views = |chunks: &Vec<Chunk>| chunks.iter().map(Chunk::view).collect();
-        let replicas: Vec<Vec<ChunkView<'_>>> = replicas.iter().map(views).collect();
+        let replicas: Vec<Vec<ChunkView<'_>>> =
+            replicas.iter().map(|chunks| chunks.iter().map(Chunk::view).collect()).collect();
         read_replicas(&replicas, (start_ms, end_ms), &mut columns).unwrap();
         columns.timestamps.into_iter().zip(columns.values).collect()
     }

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use futures::StreamExt;
 use parking_lot::Mutex;
 use proto::rpc::{LabelMatcher, LabelsRequest, MetadataRequest, SelectRequest, TenantsRequest};
+use storage::{PackedSeries, Selection};
+use ulid::Ulid;
 
 use super::convert::series_in;
 use super::fakes::{self, FakeHolder};
