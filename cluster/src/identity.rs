@@ -15,12 +15,13 @@ use tokio::sync::watch;
 use tonic::Status;
 
 use crate::error::{ClusterError, Result};
-use crate::state::MEMBERS_MAX;
 
 mod hex;
+mod lives;
 mod record;
 
 pub use hex::hex_cluster_id;
+use lives::Lives;
 use record::Record;
 pub use record::{Founding, Promise};
 
@@ -49,7 +50,7 @@ pub struct Identity {
     record: Mutex<Record>,
     /// The life that this process began with.
     born: Life,
-    lives: Mutex<BTreeMap<NodeId, Life>>,
+    lives: Lives,
     outdated: watch::Sender<Option<String>>,
 }
 
@@ -72,7 +73,7 @@ impl Identity {
         }
         record.life.0 += 1;
         files.write_atomic(&path, &record.encode()?)?;
-        let (born, lives) = (record.life, Mutex::new(record.lives.clone()));
+        let (born, lives) = (record.life, Lives::new(record.lives.clone()));
         let outdated = watch::Sender::new(None);
         Ok(Identity { files, path, record: Mutex::new(record), born, lives, outdated })
     }
@@ -80,11 +81,26 @@ impl Identity {
     /// Advances the life number, and keeps what was seen of others: a copy of the disk that is
     /// older than this is told from the disk.
     pub fn advance(&self) -> Result<()> {
-        let lives = self.lives.lock().clone();
         self.change(|r| {
             r.life.0 += ADVANCE;
-            r.lives = lives;
+            r.lives = self.lives.all();
         })
+    }
+
+    /// Waits until a higher life of another node was seen: it is to be kept. For one task only.
+    pub async fn raised(&self) {
+        self.lives.raised().await;
+    }
+
+    /// Keeps what was seen of others: when all nodes lose their memory at once, an old copy is
+    /// told by what is on the disks of the others.
+    pub fn keep_lives(&self) -> Result<()> {
+        self.change(|r| r.lives = self.lives.all())
+    }
+
+    /// The highest life that was seen of each other node.
+    pub fn lives(&self) -> BTreeMap<NodeId, Life> {
+        self.lives.all()
     }
 
     /// Ends with the reason when this node turns out to run on an old copy of its disk: its
@@ -147,8 +163,7 @@ impl Identity {
     /// What goes into a call that is meant for one node: whoever has its address now refuses it
     /// if it is another, or an old copy.
     pub fn header_to(&self, node: NodeId) -> Header {
-        let known = self.lives.lock().get(&node).map_or(0, |life| life.0);
-        Header { target: node.0, target_life: known, ..self.header() }
+        Header { target: node.0, target_life: self.lives.of(node).0, ..self.header() }
     }
 
     /// Decides and changes the record under one lock: on disk first, then in memory.
@@ -240,13 +255,23 @@ impl Identity {
 
     /// Takes note of another node's life; false if a higher one is known.
     pub fn see(&self, node: NodeId, life: Life) -> bool {
-        let mut lives = self.lives.lock();
-        if lives.len() >= MEMBERS_MAX && !lives.contains_key(&node) {
-            return true;
+        self.lives.see(node, life)
+    }
+
+    /// Takes note of a life that a third node saw; false if it is a later one of this node than
+    /// it ever lived.
+    pub fn told(&self, node: NodeId, life: Life) -> bool {
+        let (own, ours) = {
+            let record = self.record.lock();
+            (record.node_id, record.life)
+        };
+        let is_outdated = node == own && life > ours && !journal::planted!("M27");
+        if is_outdated {
+            self.note_outdated(ours, life.0);
+        } else if node != own {
+            self.see(node, life);
         }
-        let known = lives.entry(node).or_insert(life);
-        *known = life.max(*known);
-        *known == life || journal::planted!("M27")
+        !is_outdated
     }
 
     /// Checks that a call comes from a living node of this cluster.
@@ -310,10 +335,8 @@ impl Identity {
             return self.check_life(header);
         }
         let node = NodeId(header.node_id);
-        match self.lives.lock().get(&node).copied() {
-            Some(known) if known > Life(header.life) => Err(self.refusal(header, known)),
-            _ => Ok(node),
-        }
+        let known = self.lives.of(node);
+        if known > Life(header.life) { Err(self.refusal(header, known)) } else { Ok(node) }
     }
 
     /// Checks only that the caller is not an old disk.
@@ -322,7 +345,7 @@ impl Identity {
         if self.see(node, Life(header.life)) {
             return Ok(node);
         }
-        let known = self.lives.lock().get(&node).copied().unwrap_or_default();
+        let known = self.lives.of(node);
         Err(self.refusal(header, known))
     }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use proto::NodeId;
+use proto::{Life, NodeId};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use tokio::time::Instant;
@@ -115,11 +115,20 @@ impl Membership {
 
     /// Advances the node's life number.
     pub async fn advance_life(&self) -> Result<()> {
+        self.write_identity(Identity::advance).await
+    }
+
+    /// Writes down what was seen of the lives of others.
+    pub async fn keep_lives(&self) -> Result<()> {
+        self.write_identity(Identity::keep_lives).await
+    }
+
+    async fn write_identity(&self, write: fn(&Identity) -> Result<()>) -> Result<()> {
         let (reply, answer) = tokio::sync::oneshot::channel();
         let identity = self.identity.clone();
         let work = move || {
             // Nobody listens when the node is shutting down.
-            let _ = reply.send(identity.advance());
+            let _ = reply.send(write(&identity));
         };
         (self.blocking)(Box::new(work)).await;
         answer.await.unwrap_or(Ok(()))
@@ -217,11 +226,14 @@ impl Membership {
         self.notes.lock().sees = sees;
     }
 
-    /// Takes a beat of the leader.
+    /// Takes a beat of the leader. A node that is behind, or that learns that its disk is an old
+    /// copy, takes no lease.
     pub fn take_beat(&self, beat: &Beat) -> BeatAnswer {
         let wall_ms = self.wall_ms();
         let is_behind = *self.raft.watch_index().borrow() < beat.applied;
-        let bare = is_behind.then(|| Beat { grant: None, ..beat.clone() });
+        let told = |(node, life): (&NodeId, &Life)| self.identity.told(*node, *life);
+        let is_outdated = beat.lives.iter().filter(|life| !told(*life)).count() > 0;
+        let bare = (is_behind || is_outdated).then(|| Beat { grant: None, ..beat.clone() });
         let beat = bare.as_ref().unwrap_or(beat);
         BeatAnswer { term: self.lease.take(beat, Instant::now(), wall_ms), wall_ms }
     }

@@ -3,7 +3,7 @@
 //! The target keeps a call from being taken by a node that has another one's old address; 0 means
 //! whoever answers.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use proto::{ClusterId, Life, NodeId};
@@ -81,6 +81,10 @@ pub struct Beat {
     /// Index of the log that the leader had applied one beat before. Who is further behind does
     /// not know the current tables and takes no lease.
     pub applied: u64,
+    /// Lives of nodes that the leader saw advance lately: whoever follows it knows them even if
+    /// those nodes never call it.
+    #[serde(default)]
+    pub lives: BTreeMap<NodeId, Life>,
 }
 
 /// A lease on the agreed state.

@@ -29,6 +29,11 @@ const LIST_AGE_INTERVALS_MAX: u32 = 10;
 /// Folder of the local blocks within the data directory.
 const BLOCKS_DIRECTORY: &str = "blocks";
 
+/// A list of the bucket that is older vouches for nothing.
+pub fn list_age_max(config: &NodeConfig) -> Duration {
+    config.store.sync_interval * LIST_AGE_INTERVALS_MAX
+}
+
 /// Local blocks and bucket of a node.
 pub struct Blocks {
     files: Arc<dyn Files>,
@@ -91,7 +96,7 @@ impl Blocks {
             doubt: Mutex::new(Some("it was not listed yet".to_owned())),
             listed: Mutex::new(Instant::now()),
             part_bytes: config.store.part_bytes,
-            list_age_max: config.store.sync_interval * LIST_AGE_INTERVALS_MAX,
+            list_age_max: list_age_max(config),
         });
         blocks.refresh().await;
         Ok(blocks)
@@ -245,7 +250,8 @@ impl Blocks {
         }
         metrics.blocks_unreadable.set(kept.len() as i64);
         self.note_kept(kept);
-        for ulid in deletable(&candidates, now_ms, retention_ms) {
+        let gone = deletable(&candidates, now_ms, retention_ms);
+        for ulid in gone.into_iter().filter(|_| !journal::planted!("G37")) {
             match self.local.delete(ulid) {
                 Ok(()) => {
                     self.shipped.lock().remove(&ulid);

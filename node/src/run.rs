@@ -13,7 +13,7 @@ use storage::cut::CutPolicy;
 use storage::head::{Head, HeadOptions, ReplayProgress};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::actors::compaction::Times;
+use crate::actors::compaction::{self, Times};
 use crate::actors::root::{Root, Services};
 use crate::blocks::Blocks;
 use crate::config::NodeConfig;
@@ -361,8 +361,6 @@ impl Start {
         fatal: mpsc::UnboundedSender<String>,
     ) -> Services {
         let tsdb = &self.config.tsdb;
-        let tick =
-            (tsdb.window_grace / 4).clamp(Duration::from_millis(500), Duration::from_secs(30));
         Services {
             cluster: cluster.clone(),
             head: head.clone(),
@@ -378,7 +376,7 @@ impl Start {
                     late_every_ms: millis(tsdb.late_part_interval),
                     late_samples_max: LATE_SAMPLES_MAX,
                 },
-                tick,
+                tick: compaction::tick(tsdb.window_grace),
             },
             sync_interval: self.config.store.sync_interval,
             retention_ms: millis(tsdb.retention),

@@ -5,6 +5,7 @@
 //! acknowledged sample. The profile `beyond-budget` does not keep to that.
 
 mod apply;
+mod copies;
 mod draw;
 mod links;
 mod reach;

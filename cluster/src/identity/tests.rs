@@ -184,3 +184,32 @@ fn an_old_copy_of_the_disk_is_told_by_what_others_saw() {
     let again = Identity::open(Arc::new(files), Path::new("/data"), || 43).unwrap();
     assert_eq!(again.header_to(NodeId(9)).target_life, 7, "what was seen outlives a restart");
 }
+
+#[test]
+fn lives_of_others_are_kept_as_soon_as_they_are_raised() {
+    let files = disk();
+    let identity = open(&files);
+    let raised = || identity.raised().now_or_never().is_some();
+    assert!(!raised());
+    assert!(identity.see(NodeId(9), Life(7)));
+    assert!(raised() && !raised());
+    assert!(identity.see(NodeId(9), Life(7)) && !identity.see(NodeId(9), Life(6)));
+    assert!(!raised(), "nothing new");
+    identity.keep_lives().unwrap();
+    let again = open(&files);
+    assert_eq!(again.header_to(NodeId(9)).target_life, 7);
+    assert_eq!(again.life(), Life(2), "keeping what others live does not advance its own");
+}
+
+#[test]
+fn a_third_node_tells_of_lives() {
+    let identity = open(&disk());
+    let own = identity.node_id();
+    assert!(identity.told(NodeId(9), Life(7)));
+    assert!(identity.told(NodeId(9), Life(6)), "that is no news, and no reproach to this node");
+    assert_eq!(identity.lives(), BTreeMap::from([(NodeId(9), Life(7))]));
+    assert!(identity.told(own, identity.life()));
+    assert!(identity.outdated().now_or_never().is_none());
+    assert!(!identity.told(own, Life(identity.life().0 + 1)));
+    assert!(identity.outdated().now_or_never().is_some());
+}

@@ -89,7 +89,9 @@ impl Pulse {
             Some(Grant { heard_round: heard.round, cluster_time_ms, live: live.clone() })
         };
         let (term, round) = (self.term, self.round);
-        let beat = |id: &NodeId| Beat { term, round, grant: grant(id), applied: 0 };
+        let lives = BTreeMap::new();
+        let bare = Beat { term, round, grant: None, applied: 0, lives };
+        let beat = |id: &NodeId| Beat { grant: grant(id), ..bare.clone() };
         nodes.iter().map(|id| (*id, beat(id))).collect()
     }
 

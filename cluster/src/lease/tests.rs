@@ -25,6 +25,10 @@ fn pulse_of_life(term: u64, life: u64) -> Pulse {
     )
 }
 
+fn bare(term: u64, round: u64) -> Beat {
+    Beat { term, round, grant: None, applied: 0, lives: BTreeMap::new() }
+}
+
 fn beat_for(beats: &[(NodeId, Beat)], id: u64) -> Beat {
     beats.iter().find(|(node, _)| *node == NodeId(id)).unwrap().1.clone()
 }
@@ -95,12 +99,7 @@ async fn a_leader_that_loses_its_quorum_stops_and_its_own_lease_runs_out() {
 async fn a_late_beat_does_not_lengthen_a_lease() {
     let lease = Lease::new(LENGTH);
     let grant = |heard_round: u64| Grant { heard_round, cluster_time_ms: 0, live: nodes(&[1]) };
-    let beat = |round: u64, heard: Option<u64>| Beat {
-        term: 1,
-        round,
-        grant: heard.map(grant),
-        applied: 0,
-    };
+    let beat = |round: u64, heard: Option<u64>| Beat { grant: heard.map(grant), ..bare(1, round) };
     lease.take(&beat(1, None), Instant::now(), 0);
     pass(9).await;
     lease.take(&beat(2, Some(1)), Instant::now(), 0);
@@ -114,10 +113,9 @@ async fn a_late_beat_does_not_lengthen_a_lease() {
 #[tokio::test(start_paused = true)]
 async fn beats_of_an_old_term_are_ignored() {
     let lease = Lease::new(LENGTH);
-    let bare = |term: u64, round: u64| Beat { term, round, grant: None, applied: 0 };
     assert_eq!(lease.take(&bare(5, 1), Instant::now(), 0), 5);
     let grant = Some(Grant { heard_round: 1, cluster_time_ms: 0, live: nodes(&[1]) });
-    assert_eq!(lease.take(&Beat { term: 4, round: 2, grant, applied: 0 }, Instant::now(), 0), 5);
+    assert_eq!(lease.take(&Beat { grant, ..bare(4, 2) }, Instant::now(), 0), 5);
     assert!(!lease.valid());
 }
 
@@ -171,8 +169,8 @@ async fn a_new_leader_keeps_who_was_down_and_gives_the_others_grace() {
 async fn a_clock_that_is_far_off_is_noticed() {
     let lease = Lease::new(LENGTH);
     let grant = Some(Grant { heard_round: 1, cluster_time_ms: 100_000, live: nodes(&[1]) });
-    lease.take(&Beat { term: 1, round: 1, grant: None, applied: 0 }, Instant::now(), 0);
-    let beat = Beat { term: 1, round: 2, grant, applied: 0 };
+    lease.take(&bare(1, 1), Instant::now(), 0);
+    let beat = Beat { grant, ..bare(1, 2) };
     lease.take(&beat, Instant::now(), 69_999);
     assert!(lease.is_clock_skewed());
     lease.take(&beat, Instant::now(), 130_000);

@@ -1,10 +1,10 @@
 //! The leader's work: beats with leases, naming the cluster, learners and voters.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use proto::NodeId;
+use proto::{Life, NodeId};
 use tokio::time::Instant;
 
 use crate::lease::clock::ClusterClock;
@@ -17,6 +17,24 @@ use crate::wire::{Beat, BeatAnswer};
 
 /// A beat is cut into so many steps when the leader waits for its first quorum.
 const STEPS_PER_BEAT: u32 = 20;
+
+/// What beats tell of the lives of nodes: in the first rounds of a leader all that it knows, later
+/// what is new. Everything is told in two rounds, because a beat may get lost.
+#[derive(Debug, Default)]
+struct News {
+    last: BTreeMap<NodeId, Life>,
+    before: BTreeMap<NodeId, Life>,
+}
+
+impl News {
+    /// What to tell in this round, with the lives as they are now.
+    fn next(&mut self, lives: BTreeMap<NodeId, Life>) -> BTreeMap<NodeId, Life> {
+        let mut news = lives.clone();
+        news.retain(|id, life| self.before.get(id) != Some(life));
+        self.before = std::mem::replace(&mut self.last, lives);
+        news
+    }
+}
 
 /// Beats whenever this node leads.
 pub async fn beats(membership: Arc<Membership>) {
@@ -31,7 +49,7 @@ pub async fn beats(membership: Arc<Membership>) {
 
 async fn lead_term(membership: &Arc<Membership>, term: u64) {
     let pulse = Arc::new(Mutex::new(new_pulse(membership, term)));
-    let mut applied = 0;
+    let (mut applied, mut news) = (0, News::default());
     while membership.raft.leading() == Some(term) {
         membership.note_round(pulse.lock().round() + 1);
         let index = *membership.raft.watch_index().borrow();
@@ -39,8 +57,10 @@ async fn lead_term(membership: &Arc<Membership>, term: u64) {
         let voters = membership.raft.voters();
         let beats = pulse.lock().beats(Instant::now(), &members(membership), &voters);
         let granted = beats.iter().any(|(_, beat)| beat.grant.is_some());
+        let lives = news.next(membership.identity.lives());
         for (id, mut beat) in beats {
             beat.applied = applied_before;
+            beat.lives.clone_from(&lives);
             send(membership, &pulse, id, beat);
         }
         wait(membership, &pulse, &voters, granted).await;
@@ -155,5 +175,30 @@ async fn found(membership: &Membership) {
     };
     if let Written::Unknown(why) = membership.raft.write(command).await {
         tracing::info!(why, "the cluster is not named yet");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_life_is_told_in_two_rounds() {
+        let lives = |of: &[(u64, u64)]| -> BTreeMap<NodeId, Life> {
+            of.iter().map(|(id, life)| (NodeId(*id), Life(*life))).collect()
+        };
+        let rounds = [
+            (lives(&[(1, 1), (2, 1)]), lives(&[(1, 1), (2, 1)])),
+            (lives(&[(1, 1), (2, 1)]), lives(&[(1, 1), (2, 1)])),
+            (lives(&[(1, 1), (2, 1)]), lives(&[])),
+            (lives(&[(1, 1), (2, 5)]), lives(&[(2, 5)])),
+            (lives(&[(1, 4), (2, 5)]), lives(&[(1, 4), (2, 5)])),
+            (lives(&[(1, 4), (2, 5)]), lives(&[(1, 4)])),
+            (lives(&[(1, 4), (2, 5)]), lives(&[])),
+        ];
+        let mut news = News::default();
+        for (round, (now, told)) in rounds.into_iter().enumerate() {
+            assert_eq!(news.next(now), told, "round {round}");
+        }
     }
 }

@@ -24,6 +24,11 @@ pub struct Times {
     pub tick: Duration,
 }
 
+/// How often the actor looks, for windows that are cut so long after their end.
+pub fn tick(window_grace: Duration) -> Duration {
+    (window_grace / 4).clamp(Duration::from_millis(500), Duration::from_secs(30))
+}
+
 /// What it works with.
 pub struct Arguments {
     /// Head, blocks, cluster.

@@ -4,10 +4,25 @@ use std::time::Duration;
 
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 
+use super::compaction;
 use super::root::Services;
+use crate::blocks;
+use crate::config::NodeConfig;
 
-/// How often the actor looks.
-const LOOK_EVERY: Duration = Duration::from_secs(60);
+/// How often the actor looks at least.
+const LOOK_EVERY_MAX: Duration = Duration::from_secs(60);
+
+/// How often the actor looks, if the compaction actor does every `tick`.
+fn look_every(tick: Duration) -> Duration {
+    LOOK_EVERY_MAX.min(tick * 10)
+}
+
+/// For how long at most a block stays on local disk after it may go, counted from when the node
+/// started, got its lease back, or the bucket failed last: until a look finds it in the bucket,
+/// until no node's list of the bucket may be older than that, and until the next look.
+pub fn removal_delay_max(config: &NodeConfig) -> Duration {
+    look_every(compaction::tick(config.tsdb.window_grace)) * 2 + blocks::list_age_max(config)
+}
 
 /// What the retention actor is told.
 #[derive(Debug)]
@@ -29,8 +44,7 @@ impl Actor for RetentionActor {
         myself: ActorRef<Message>,
         services: Services,
     ) -> Result<Services, ActorProcessingErr> {
-        let every = LOOK_EVERY.min(services.times.tick * 10);
-        myself.send_interval(every, || Message::Tick);
+        myself.send_interval(look_every(services.times.tick), || Message::Tick);
         Ok(services)
     }
 

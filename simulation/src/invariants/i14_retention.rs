@@ -2,7 +2,8 @@
 //!
 //! A block that a node removed has no sample younger than the retention by cluster time, however
 //! the node's own clock jumps, and what it takes for cluster time is no single node's clock; a
-//! block that it has had for long, that is older and in the bucket, is gone while the node is well.
+//! block that may go is gone after as long as the node needs to be sure of it: it begins anew when
+//! it starts, when it lost its lease, and when the bucket failed.
 
 use super::Violation;
 use super::i12_local_after_bucket::RemovedBlock;
@@ -42,34 +43,28 @@ pub fn check_removed(
     ))
 }
 
-/// A block that is on a node's disk and whole in the bucket.
+/// A block that is on a node's disk and may go.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeptBlock {
     /// Who has it.
     pub node: String,
     /// Its identity.
     pub ulid: String,
-    /// Behind its last sample.
-    pub max_time_ms: i64,
-    /// Since when the node has it.
-    pub since_ms: i64,
+    /// Since when it is past its retention by cluster time, on a node that has its lease, a bucket
+    /// that answers, and no fault.
+    pub due_since_ms: i64,
 }
 
-/// Checks a block that is still there on a node that has been well for a while. Cluster time is at
-/// least `cluster_ms_min`; `late_ms_max` is what a removal may be late.
-pub fn check_kept(
-    kept: &KeptBlock,
-    cluster_ms_min: i64,
-    retention_ms: i64,
-    late_ms_max: i64,
-) -> Result<(), Violation> {
-    let old_ms = kept.max_time_ms.saturating_add(retention_ms);
-    let due_ms = old_ms.max(kept.since_ms).saturating_add(late_ms_max);
-    if retention_ms <= 0 || cluster_ms_min <= due_ms {
+/// Checks a block that is still there; `late_ms_max` is what its removal may take.
+pub fn check_kept(kept: &KeptBlock, now_ms: i64, late_ms_max: i64) -> Result<(), Violation> {
+    let KeptBlock { node, ulid, due_since_ms } = kept;
+    if now_ms <= due_since_ms.saturating_add(late_ms_max) {
         return Ok(());
     }
-    let KeptBlock { node, ulid, .. } = kept;
-    let text = format!("{node} still has {ulid} at {cluster_ms_min}, due until {due_ms}");
+    let text = format!(
+        "{node} still has {ulid} at {now_ms}, which may go since {due_since_ms}, within \
+         {late_ms_max} ms"
+    );
     Err(Violation::new("I14", text))
 }
 
@@ -97,12 +92,8 @@ mod tests {
     #[test]
     fn nothing_old_stays() {
         let (node, ulid) = ("n".to_owned(), "u".to_owned());
-        let block = KeptBlock { node, ulid, max_time_ms: 100, since_ms: 0 };
-        check_kept(&block, 250, 100, 50).unwrap();
-        assert!(check_kept(&block, 251, 100, 50).is_err());
-        check_kept(&block, 1_000, 0, 50).unwrap();
-        let late = KeptBlock { since_ms: 900, ..block };
-        check_kept(&late, 950, 100, 50).unwrap();
-        assert!(check_kept(&late, 951, 100, 50).is_err());
+        let block = KeptBlock { node, ulid, due_since_ms: 200 };
+        check_kept(&block, 250, 50).unwrap();
+        assert!(check_kept(&block, 251, 50).is_err());
     }
 }

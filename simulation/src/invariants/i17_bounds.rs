@@ -43,7 +43,8 @@ pub struct FullDisk {
     pub recovered_ms: Option<i64>,
 }
 
-/// Checks a full disk. Give only nodes that were up and connected since there was space again.
+/// Checks a full disk. Give only nodes that own shards, and that were up and connected since there
+/// was space again.
 pub fn check_full_disk(full: &FullDisk, now_ms: i64, recover_ms_max: i64) -> Result<(), Violation> {
     let FullDisk { node, from_ms, freed_ms, recovered_ms } = full;
     match (freed_ms, recovered_ms) {

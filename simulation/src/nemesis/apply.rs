@@ -1,14 +1,13 @@
 //! Carries the faults of a plan out, ends them, and starts again what ended.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use journal::files::Files;
 use journal::files::memory::MemoryFiles;
 
+use super::copies::OldCopy;
 use super::links::{Link, Links};
 use super::{CrashKind, Fault, Planned, Reach};
 use crate::fleet::Fleet;
@@ -30,8 +29,6 @@ const BARRIER_DOWN_MS_MAX: i64 = 6_000;
 const ROLLING_MS: i64 = 4_000;
 /// A node that refuses its disk so often in a row is given another.
 const REFUSALS_MAX: u32 = 3;
-/// How much a node's life number advances every ten seconds.
-const LIFE_ADVANCE: u64 = 1 << 10;
 /// How long everything must have been quiet until it counts as calm, milliseconds: connections
 /// that broke are noticed and made again by then.
 const CALM_AFTER_MS: i64 = 20_000;
@@ -42,8 +39,8 @@ const BUCKET_PERCENT: [u64; 3] = [10, 40, 100];
 struct Active {
     until_ms: i64,
     fault: Fault,
-    /// What a disk was when the fault began.
-    image: Option<MemoryFiles>,
+    /// The disk as it was when the fault began.
+    copy: Option<OldCopy>,
 }
 
 /// Makes hosts that join.
@@ -174,6 +171,7 @@ impl Nemesis {
     /// Ends and begins what is due.
     pub fn act(&mut self, fleet: &mut Fleet) {
         let now_ms = self.now_ms;
+        self.look_at_copied(fleet);
         let (over, on): (Vec<Active>, Vec<Active>) =
             std::mem::take(&mut self.active).into_iter().partition(|a| a.until_ms <= now_ms);
         self.active = on;
@@ -194,6 +192,16 @@ impl Nemesis {
         }
         if changed {
             self.links.make(self.wanted_links(fleet), &fleet.sim);
+        }
+    }
+
+    fn look_at_copied(&mut self, fleet: &Fleet) {
+        for Active { fault, copy, .. } in &mut self.active {
+            if let (Fault::OldDisk { host }, Some(copy)) = (fault, copy)
+                && let Some(running) = fleet.hosts[*host].running()
+            {
+                copy.look(&running, fleet.now_ms());
+            }
         }
     }
 
@@ -287,7 +295,7 @@ impl Nemesis {
     fn begin(&mut self, planned: Planned, fleet: &mut Fleet) {
         self.trace.event(format!("fault: {planned}"));
         let until_ms = self.now_ms + planned.lasts_ms;
-        let mut image = None;
+        let mut copy = None;
         match &planned.fault {
             Fault::Crash { host, kind } => self.crash(*host, *kind, until_ms, fleet),
             Fault::CrashRing { ring, kind } => {
@@ -313,7 +321,9 @@ impl Nemesis {
             Fault::Damage { host, .. } | Fault::LoseDisk { host } => {
                 self.crash(*host, CrashKind::PowerCut, until_ms, fleet);
             }
-            Fault::OldDisk { host } => image = Some(fleet.hosts[*host].disk.durable()),
+            Fault::OldDisk { host } => {
+                copy = Some(OldCopy::of(fleet.hosts[*host].disk.durable()));
+            }
             Fault::Duplicate { host, percent } => fleet.hosts[*host].duplication.set(*percent),
             Fault::Bucket { how } => self.store.fail(*how, self.random.pick(BUCKET_PERCENT)),
             Fault::Join { ring } => fleet.add((self.make_host)(fleet.hosts.len(), *ring)),
@@ -327,7 +337,7 @@ impl Nemesis {
         if !matches!(planned.fault, Fault::Bucket { .. } | Fault::OldDisk { .. }) {
             *self.fired.entry(planned.fault.kind()).or_default() += 1;
         }
-        self.active.push(Active { until_ms, fault: planned.fault, image });
+        self.active.push(Active { until_ms, fault: planned.fault, copy });
     }
 
     fn end(&mut self, active: Active, fleet: &mut Fleet) {
@@ -351,7 +361,7 @@ impl Nemesis {
             Fault::LoseDisk { host } => {
                 self.replace_disk(*host, fleet);
             }
-            Fault::OldDisk { host } => self.attach_old(*host, active.image, fleet),
+            Fault::OldDisk { host } => self.attach_old(*host, active.copy, fleet),
             Fault::Duplicate { host, .. } => fleet.hosts[*host].duplication.set(0),
             Fault::Bucket { .. } => self.store.heal(),
             Fault::Latency { a, b, .. } => self.latency(*a, *b, None, fleet),
@@ -365,13 +375,8 @@ impl Nemesis {
         *self.damaged.entry(host).or_default() += 1;
     }
 
-    fn attach_old(&mut self, host: usize, image: Option<MemoryFiles>, fleet: &mut Fleet) {
-        let Some(image) = image else { return };
-        // Only what lived on since then can be told from its copy.
-        let now = life_of(&fleet.hosts[host].disk.durable());
-        if now < life_of(&image) + LIFE_ADVANCE {
-            return;
-        }
+    fn attach_old(&mut self, host: usize, copy: Option<OldCopy>, fleet: &mut Fleet) {
+        let Some(image) = copy.and_then(|copy| copy.distinct(fleet.now_ms())) else { return };
         self.crash(host, CrashKind::PowerCut, self.now_ms + RESTART_MS, fleet);
         fleet.hosts[host].disk.replace(&image);
         fleet.hosts[host].key_value.wipe();
@@ -457,17 +462,6 @@ impl Nemesis {
 /// Whether a node says that it will never work on its disk again.
 fn is_final(reason: &str) -> bool {
     reason.starts_with(NOT_STARTED) || reason.contains("replace this node by an empty one")
-}
-
-/// The life number in a disk's identity file.
-fn life_of(disk: &MemoryFiles) -> u64 {
-    let life = || {
-        let file = disk.read(Path::new("/data/cluster/node")).ok()?;
-        let text = String::from_utf8(file).ok()?;
-        let (_, json) = text.split_once('\n')?;
-        serde_json::from_str::<serde_json::Value>(json).ok()?.get("life")?.as_u64()
-    };
-    life().unwrap_or(0)
 }
 
 /// The pair in order of its names.

@@ -22,8 +22,9 @@ const KINDS: [(u64, Kind); 12] = [
     (1, Kind::Join),
 ];
 
-/// Least age of an old disk, milliseconds: a node advances its life number every ten seconds.
-const OLD_DISK_MS_MIN: i64 = 12_000;
+/// Least age of an old disk, milliseconds: a node advances its life number every ten seconds, and
+/// the others have to hear of it.
+const OLD_DISK_MS_MIN: i64 = 14_000;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {

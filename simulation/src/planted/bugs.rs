@@ -7,7 +7,7 @@ const fn bug(id: &'static str, words: &'static str, expected: &'static [&'static
 }
 
 /// All bugs that can be planted.
-pub const BUGS: [Bug; 41] = [
+pub const BUGS: [Bug; 42] = [
     bug("M1", "a write is acknowledged after one copy", &["I1", "I2"]),
     bug(
         "M2",
@@ -81,4 +81,5 @@ pub const BUGS: [Bug; 41] = [
     bug("G34", "a purge takes all of Raft's log", &["I7", "I18"]),
     bug("G35", "a snapshot is installed without its membership", &["I7", "I18"]),
     bug("G36", "a node applies Raft's log once more after a start", &["I7", "I8"]),
+    bug("G37", "a local block never goes, however old it is", &["I14"]),
 ];

@@ -16,18 +16,15 @@ use crate::host::Host;
 use crate::invariants::Violation;
 use crate::invariants::i09_bucket_whole::{Bucket, read_bucket};
 use crate::invariants::i12_local_after_bucket::{self, RemovedBlock};
-use crate::invariants::i14_retention::{self, KeptBlock};
+use crate::invariants::i14_retention;
 use crate::life::Stage;
 use crate::life::durable::{BLOCKS, HeldBlock, read_block};
 use crate::world::store::Store;
 
+mod due;
+
 /// Time between two looks at the local blocks, milliseconds.
 const LOOK_MS: i64 = 250;
-/// How long a node has to be well until nothing keeps it from removing blocks, milliseconds.
-const WELL_MS: i64 = 30_000;
-/// How late a block may be removed: until lists of the bucket vouch for it, and until the next
-/// look of the node, milliseconds.
-const LATE_MS_MAX: i64 = 120_000;
 /// Time between two walks through the bucket, milliseconds.
 const WALK_MS: i64 = 30_000;
 
@@ -48,7 +45,7 @@ impl Shelf {
     }
 
     /// ULIDs of the blocks that are durable on a host.
-    fn names_of(&mut self, host: &Host) -> Vec<String> {
+    pub fn names_of(&mut self, host: &Host) -> Vec<String> {
         if self.options.is_none() {
             self.options = host.running().map(|running| ReadOptions {
                 tenant_label: host.config.receive.tenant_label.clone(),
@@ -61,7 +58,8 @@ impl Shelf {
         names
     }
 
-    fn block(&mut self, index: usize, host: &Host, ulid: &str) -> Option<Arc<HeldBlock>> {
+    /// One of them, unless it cannot be read.
+    pub fn block(&mut self, index: usize, host: &Host, ulid: &str) -> Option<Arc<HeldBlock>> {
         let key = (index, ulid.to_owned());
         if let Some(block) = self.blocks.get(&key) {
             return Some(block.clone());
@@ -86,8 +84,7 @@ pub struct BlockWatch {
     walked_ms: i64,
     /// ULIDs on each host at the last look.
     present: BTreeMap<usize, Vec<String>>,
-    /// When the blocks of each host were first seen.
-    seen_ms: BTreeMap<(usize, String), i64>,
+    due: due::DueWatch,
     /// Furthest that cluster time can be ahead, milliseconds.
     ahead_ms: i64,
 }
@@ -117,13 +114,11 @@ impl BlockWatch {
             let robbed_ms = stage.health.hosts[index].damaged_ms;
             for ulid in &names {
                 if !before.contains(ulid) {
-                    self.seen_ms.insert((index, ulid.clone()), now_ms);
                     let is_late = shelf.block(index, host, ulid).is_some_and(|block| block.is_late);
                     stage.sometimes(if is_late { "late part cut" } else { "window cut" });
                 }
             }
             for ulid in before.iter().filter(|ulid| !names.contains(ulid)) {
-                self.seen_ms.remove(&(index, ulid.clone()));
                 let block = shelf.blocks.remove(&(index, ulid.clone()));
                 if robbed_ms.is_none_or(|robbed_ms| robbed_ms < before_ms)
                     && let Some(block) = block
@@ -134,9 +129,8 @@ impl BlockWatch {
         }
         if now_ms >= self.walked_ms + WALK_MS {
             self.walk(now_ms, stage, shelf, store)?;
-            self.check_kept(fleet, stage, shelf)?;
         }
-        Ok(())
+        self.due.look(fleet, stage, shelf)
     }
 
     /// Checks what nodes take for cluster time.
@@ -166,40 +160,6 @@ impl BlockWatch {
             &bucket.contents,
         )?;
         stage.checked("I9");
-        Ok(())
-    }
-
-    /// Blocks that are due stay on no node that has been well for a while, with its lease and a
-    /// bucket that answers.
-    fn check_kept(
-        &self,
-        fleet: &Fleet,
-        stage: &mut Stage,
-        shelf: &mut Shelf,
-    ) -> Result<(), Violation> {
-        let since_ms = fleet.now_ms() - WELL_MS;
-        if stage.health.bucket_calm_since_ms.is_none_or(|ms| ms > since_ms) {
-            return Ok(());
-        }
-        for (index, host) in fleet.hosts.iter().enumerate() {
-            let running = host.running().filter(|r| r.lease_until_ms() > fleet.now_ms());
-            let Some(running) =
-                running.filter(|_| stage.health.hosts[index].is_well_since(since_ms))
-            else {
-                continue;
-            };
-            let cluster_ms = fleet.now_ms().saturating_add(running.cluster_ahead_ms());
-            let retention_ms = i64::try_from(host.config.tsdb.retention.as_millis()).unwrap_or(0);
-            for ulid in shelf.names_of(host) {
-                let Some(block) = shelf.block(index, host, &ulid) else { continue };
-                let (node, max_time_ms) = (host.name.clone(), block.max_time_ms);
-                let since_ms = self.seen_ms.get(&(index, ulid.clone())).copied();
-                let since_ms = since_ms.unwrap_or_else(|| fleet.now_ms());
-                let kept = KeptBlock { node, ulid, max_time_ms, since_ms };
-                i14_retention::check_kept(&kept, cluster_ms, retention_ms, LATE_MS_MAX)?;
-            }
-            stage.checked("I14");
-        }
         Ok(())
     }
 

@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 use journal::Position;
 
 use crate::fleet::Fleet;
+use crate::host::{Host, Running};
 use crate::invariants::Violation;
 use crate::invariants::i17_bounds::{FullDisk, check_full_disk};
 use crate::life::Stage;
 use crate::nemesis::Nemesis;
 
-/// How long a node may take to go on after there is space again, milliseconds. Clients send to
-/// every node more often than that.
+/// How long a node may take to go on after there is space again, milliseconds. Clients write to
+/// every ring more often than that, and each node that owns shards is asked.
 const RECOVER_MS_MAX: i64 = 30_000;
 
 /// A disk that was full and has space again.
@@ -44,7 +45,7 @@ impl PressureWatch {
                 self.full.entry(index).or_insert(now_ms);
                 self.freed.remove(&index);
             } else if let Some(from_ms) = self.full.remove(&index)
-                && let Some(running) = host.running()
+                && let Some(running) = host.running().filter(|running| owns_shards(host, running))
             {
                 let (node, freed_ms) = (host.name.clone(), Some(now_ms));
                 let full = FullDisk { node, from_ms, freed_ms, recovered_ms: None };
@@ -61,6 +62,14 @@ impl PressureWatch {
         }
         Ok(())
     }
+}
+
+/// Whether samples are brought to a node at all. One that took the place of another is a reserve of
+/// its ring until replacement exists.
+fn owns_shards(host: &Host, running: &Running) -> bool {
+    let (state, node) = (running.cluster.state(), running.cluster.node_id());
+    let ring = state.hashrings.get(&host.config.hashring);
+    ring.is_some_and(|ring| ring.shards.iter().any(|owners| owners.contains(&node)))
 }
 
 impl Freed {
