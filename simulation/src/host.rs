@@ -96,6 +96,8 @@ pub struct Machine {
     pub cores: usize,
     /// How long every turn of its disk takes.
     pub disk: Duration,
+    /// How long at least while a process starts.
+    pub cold_disk: Duration,
 }
 
 /// See the module.
@@ -147,7 +149,7 @@ impl Host {
             key_value: kv::Store::default(),
             clock: Clock::default(),
             duplication: Duplication::new(seed),
-            slowness: Slowness::new(machine.disk),
+            slowness: Slowness::new(machine.disk, machine.cold_disk),
             bucket,
             cores: machine.cores,
             seed,
@@ -221,7 +223,11 @@ impl Host {
         self.has_process.store(true, Ordering::Relaxed);
         self.trace.event(format!("{} starts, life {start}", self.name));
         let seed = Random::new(self.seed ^ start.rotate_left(32)).bits();
-        match Node::start(self.config.clone(), self.env(seed)).await {
+        // The first start has nothing to read.
+        self.slowness.set_starting(start > 0);
+        let started = Node::start(self.config.clone(), self.env(seed)).await;
+        self.slowness.set_starting(false);
+        match started {
             Ok(node) => self.serve(node, start).await,
             Err(error) => self.exited(format!("{NOT_STARTED}: {error}")),
         }

@@ -132,6 +132,15 @@ impl MemoryFiles {
         below.map(|(path, node)| disk.entry(path, *node).name).collect()
     }
 
+    /// What a power cut now would leave of a file; `None` if it would not be there.
+    pub fn durable_content(&self, path: &Path) -> Option<Vec<u8>> {
+        let disk = self.disk.lock();
+        match disk.durable.get(path)? {
+            Node::File(id) => disk.inodes.get(id).map(Inode::durable_bytes),
+            Node::Dir => None,
+        }
+    }
+
     /// Replaces everything by what is durable on another disk. Open files are dead.
     pub fn become_copy_of(&self, other: &MemoryFiles) {
         let copy = other.durable();
