@@ -26,6 +26,8 @@ const RESTART_MS: i64 = 1_000;
 const BARRIER_DOWN_MS_MAX: i64 = 6_000;
 /// Between two restarts of a rolling restart, milliseconds.
 const ROLLING_MS: i64 = 4_000;
+/// What a node says that will never work on its disk again.
+const GIVEN_UP: &str = "replace this node by an empty one";
 /// A node that refuses its disk so often in a row is given another.
 const REFUSALS_MAX: u32 = 3;
 /// How long everything must have been quiet until it counts as calm, milliseconds: connections
@@ -62,6 +64,8 @@ pub struct Nemesis {
     replaced: BTreeMap<usize, bool>,
     /// How often in a row each host's node refused to start.
     refusals: BTreeMap<usize, u32>,
+    /// What nodes said when they gave up their disk for good, by host.
+    given_up: BTreeMap<usize, String>,
     fired: BTreeMap<&'static str, u64>,
     links: Links,
     random: Random,
@@ -91,6 +95,7 @@ impl Nemesis {
             blocks: BTreeMap::new(),
             replaced: BTreeMap::new(),
             refusals: BTreeMap::new(),
+            given_up: BTreeMap::new(),
             fired: BTreeMap::new(),
             links: Links::default(),
             random,
@@ -116,6 +121,11 @@ impl Nemesis {
     /// Blocks of a host whose chunks were damaged.
     pub fn damaged_blocks(&self, host: usize) -> impl Iterator<Item = &String> {
         self.blocks.get(&host).into_iter().flatten()
+    }
+
+    /// What a host's node said when it gave up its disk for good.
+    pub fn given_up(&self, host: usize) -> Option<&str> {
+        self.given_up.get(&host).map(String::as_str)
     }
 
     /// Whether a host has another disk than it began with.
@@ -248,7 +258,10 @@ impl Nemesis {
     /// bad, and whose node says so at each start, gets an empty one.
     fn operate(&mut self, index: usize, fleet: &Fleet) {
         let host = &fleet.hosts[index];
-        let refused = host.take_exits().iter().any(|reason| is_final(reason));
+        let exits = host.take_exits();
+        let refused = exits.iter().any(|reason| is_final(reason));
+        let given_up = exits.into_iter().find(|reason| reason.contains(GIVEN_UP));
+        self.given_up.extend(given_up.map(|reason| (index, reason)));
         if !refused {
             self.refusals.remove(&index);
             return;
@@ -431,7 +444,7 @@ impl Nemesis {
 
 /// Whether a node says that it will never work on its disk again.
 fn is_final(reason: &str) -> bool {
-    reason.starts_with(NOT_STARTED) || reason.contains("replace this node by an empty one")
+    reason.starts_with(NOT_STARTED) || reason.contains(GIVEN_UP)
 }
 
 /// The pair in order of its names.
