@@ -126,6 +126,7 @@ pub struct Host {
     starts: AtomicU64,
     ended: AtomicBool,
     has_process: AtomicBool,
+    is_stopping: AtomicBool,
     running: Mutex<Option<Running>>,
     /// The head of the node that ran last, until somebody has looked at it.
     left: Mutex<Option<Arc<Head>>>,
@@ -157,6 +158,7 @@ impl Host {
             starts: AtomicU64::new(0),
             ended: AtomicBool::new(false),
             has_process: AtomicBool::new(false),
+            is_stopping: AtomicBool::new(false),
             running: Mutex::default(),
             left: Mutex::default(),
             exits: Mutex::default(),
@@ -192,7 +194,13 @@ impl Host {
 
     /// Has the node stop as SIGTERM does.
     pub fn ask_to_stop(&self) {
+        self.is_stopping.store(true, Ordering::Relaxed);
         self.stop.notify_one();
+    }
+
+    /// Whether the node was told to stop: from then on it refuses what it is asked.
+    pub fn is_stopping(&self) -> bool {
+        self.is_stopping.load(Ordering::Relaxed)
     }
 
     /// Whether the process ended by itself, and nobody has seen to it.
@@ -221,6 +229,7 @@ impl Host {
     pub async fn run(self: Arc<Self>) {
         let start = self.starts.fetch_add(1, Ordering::Relaxed);
         self.has_process.store(true, Ordering::Relaxed);
+        self.is_stopping.store(false, Ordering::Relaxed);
         self.trace.event(format!("{} starts, life {start}", self.name));
         let seed = Random::new(self.seed ^ start.rotate_left(32)).bits();
         // The first start has nothing to read.
