@@ -96,6 +96,8 @@ pub struct Machine {
     pub cores: usize,
     /// How long every turn of its disk takes.
     pub disk: Duration,
+    /// How long at least while a process starts.
+    pub cold_disk: Duration,
 }
 
 /// See the module.
@@ -124,6 +126,7 @@ pub struct Host {
     starts: AtomicU64,
     ended: AtomicBool,
     has_process: AtomicBool,
+    is_stopping: AtomicBool,
     running: Mutex<Option<Running>>,
     /// The head of the node that ran last, until somebody has looked at it.
     left: Mutex<Option<Arc<Head>>>,
@@ -147,7 +150,7 @@ impl Host {
             key_value: kv::Store::default(),
             clock: Clock::default(),
             duplication: Duplication::new(seed),
-            slowness: Slowness::new(machine.disk),
+            slowness: Slowness::new(machine.disk, machine.cold_disk),
             bucket,
             cores: machine.cores,
             seed,
@@ -155,6 +158,7 @@ impl Host {
             starts: AtomicU64::new(0),
             ended: AtomicBool::new(false),
             has_process: AtomicBool::new(false),
+            is_stopping: AtomicBool::new(false),
             running: Mutex::default(),
             left: Mutex::default(),
             exits: Mutex::default(),
@@ -190,7 +194,13 @@ impl Host {
 
     /// Has the node stop as SIGTERM does.
     pub fn ask_to_stop(&self) {
+        self.is_stopping.store(true, Ordering::Relaxed);
         self.stop.notify_one();
+    }
+
+    /// Whether the node was told to stop: from then on it refuses what it is asked.
+    pub fn is_stopping(&self) -> bool {
+        self.is_stopping.load(Ordering::Relaxed)
     }
 
     /// Whether the process ended by itself, and nobody has seen to it.
@@ -219,9 +229,14 @@ impl Host {
     pub async fn run(self: Arc<Self>) {
         let start = self.starts.fetch_add(1, Ordering::Relaxed);
         self.has_process.store(true, Ordering::Relaxed);
+        self.is_stopping.store(false, Ordering::Relaxed);
         self.trace.event(format!("{} starts, life {start}", self.name));
         let seed = Random::new(self.seed ^ start.rotate_left(32)).bits();
-        match Node::start(self.config.clone(), self.env(seed)).await {
+        // The first start has nothing to read.
+        self.slowness.set_starting(start > 0);
+        let started = Node::start(self.config.clone(), self.env(seed)).await;
+        self.slowness.set_starting(false);
+        match started {
             Ok(node) => self.serve(node, start).await,
             Err(error) => self.exited(format!("{NOT_STARTED}: {error}")),
         }

@@ -16,6 +16,7 @@ mod durable;
 mod founding;
 mod healing;
 mod health;
+mod raft_disk;
 mod reading;
 mod refusals;
 mod stage;

@@ -83,6 +83,14 @@ pub enum Fault {
         /// How.
         kind: CrashKind,
     },
+    /// Two hosts of a ring crash at once, and come back at once: as many copies as an answer must
+    /// not do without.
+    CrashTwo {
+        /// The hosts.
+        pair: [usize; 2],
+        /// How.
+        kind: CrashKind,
+    },
     /// A host crashes again and again, shortly after each start.
     CrashLoop {
         /// The host.
@@ -171,7 +179,7 @@ pub enum Fault {
 }
 
 /// Every kind of fault, as it is counted, in the order of [`Fault`].
-pub const KINDS: [&str; 34] = [
+pub const KINDS: [&str; 35] = [
     "partition",
     "one-way partition",
     "clients cut off",
@@ -183,6 +191,7 @@ pub const KINDS: [&str; 34] = [
     "torn power cut",
     "process kill",
     "crash of a ring",
+    "crash of two",
     "crash loop",
     "crash at a barrier",
     "restart",
@@ -283,6 +292,7 @@ impl Fault {
             Fault::Crash { kind: CrashKind::TornPowerCut, .. } => "torn power cut",
             Fault::Crash { kind: CrashKind::ProcessKill, .. } => "process kill",
             Fault::CrashRing { .. } => "crash of a ring",
+            Fault::CrashTwo { .. } => "crash of two",
             Fault::CrashLoop { .. } => "crash loop",
             Fault::CrashAt { .. } => "crash at a barrier",
             Fault::Restart { .. } => "restart",

@@ -55,6 +55,8 @@ pub struct Plan {
     pub cores: usize,
     /// How long every turn of a disk takes without faults.
     pub disk: Duration,
+    /// How long every turn takes at least while a process starts.
+    pub cold_disk: Duration,
     /// Clients of each tenant.
     pub clients_per_tenant: usize,
     /// Series of each client.
@@ -94,9 +96,10 @@ impl Plan {
             sync_interval: Duration::from_secs(random.pick([2, 4])),
             partitions: random.pick([1, 2, 4]),
             segment_bytes: random.pick([32 << 10, 64 << 10, 128 << 10]),
-            route_every_ms: random.pick([250, 250, 3_000]),
+            route_every_ms: random.pick([80, 250, 3_000]),
             cores: random.pick([1, 2, 4]),
             disk: Duration::from_millis(random.pick([0, 0, 10, 40])),
+            cold_disk: Duration::from_millis(random.pick([0, 100, 400])),
             clients_per_tenant: random.pick([1, 2, 3]),
             series_per_client: random.pick([3, 6, 12]),
             push_every_ms: random.pick([400, 800, 1_500]),

@@ -21,8 +21,10 @@ pub struct Bug {
     pub id: &'static str,
     /// What is wrong.
     pub words: &'static str,
-    /// The invariants that may notice it.
+    /// The invariants that should notice it: those that state what it breaks.
     pub expected: &'static [&'static str],
+    /// In which way it breaks them.
+    pub why: &'static str,
 }
 
 /// Plants the bug that the arguments name into this process.
@@ -53,6 +55,7 @@ mod tests {
     fn every_bug_has_an_id_of_its_own_and_something_that_notices_it() {
         let ids: std::collections::BTreeSet<&str> = BUGS.iter().map(|bug| bug.id).collect();
         assert_eq!(ids.len(), BUGS.len());
-        assert!(BUGS.iter().all(|bug| !bug.expected.is_empty() && !bug.words.contains('|')));
+        let is_told = |bug: &Bug| !bug.expected.is_empty() && !bug.why.is_empty();
+        assert!(BUGS.iter().all(|bug| is_told(bug) && !bug.words.contains('|')));
     }
 }

@@ -4,13 +4,15 @@
 //!   leads or wants to), totally ordered, as the product's Raft has them.
 //! - *Votes*: a node's vote never goes back, not by a start either.
 //! - *Monotone*: while a node runs, what it knows as committed and has applied never goes back.
-//! - *Order*: purged, applied, committed and last entry of a node are in this order.
+//! - *Order*: purged, applied, committed and last entry of a node are in this order, and what is
+//!   purged is in its snapshot.
 //! - *Log matching*: entries with the same index and term are the same, and so is all before them.
 //! - *Committed on a quorum*: an entry that a node knows to be committed is on a majority of
-//!   voters.
+//!   voters, and durable on the disks of a majority.
 //! - *Committed is for ever*: an entry that was committed is never another one.
 //! - *Leader completeness*: the leader of a later term has every committed entry.
-//! - *State machine safety*: nodes that applied the same entries have the same state.
+//! - *State machine safety*: nodes that applied the same entries have the same state and the same
+//!   membership, however they came to it.
 //! - *Old disks*: a node on an old copy of its disk, which may have forgotten a vote, has no part
 //!   in the cluster and gets no lease.
 //!
@@ -50,6 +52,11 @@ pub struct RaftSeen {
     pub entries: BTreeMap<u64, EntryHash>,
     /// Hash over its state machine.
     pub state_hash: u64,
+    /// What it last cached: up to which index that is applied, and a hash over state and
+    /// membership.
+    pub cached: Option<(u64, u64)>,
+    /// Index up to which its snapshot goes; `None` when it was not looked at.
+    pub snapshot: Option<u64>,
     /// The voters of its last membership; empty while that is a joint one.
     pub voters: BTreeSet<u64>,
 }
@@ -72,6 +79,7 @@ pub struct RaftHistory {
     entries: BTreeMap<(u64, Term), (u64, u64)>,
     committed: BTreeMap<u64, Committed>,
     states: BTreeMap<u64, (u64, u64)>,
+    cached: BTreeMap<u64, (u64, u64)>,
 }
 
 fn broken<T>(at_ms: i64, text: String) -> Result<T, Violation> {
@@ -99,6 +107,11 @@ impl RaftHistory {
         Ok(())
     }
 
+    /// The last entry that any node knew as committed; 0 before the first.
+    pub fn last_committed(&self) -> u64 {
+        self.committed.last_key_value().map_or(0, |(index, _)| *index)
+    }
+
     /// Terms that nodes were seen to lead in: for coverage.
     pub fn terms_led(&self) -> usize {
         self.leaders.len()
@@ -109,6 +122,10 @@ impl RaftHistory {
         if !(purged <= applied && applied <= committed && *committed <= last.1) {
             let order = format!("purged {purged}, applied {applied}, committed {committed}");
             return broken(at_ms, format!("node {node} has {order}, last {}", last.1));
+        }
+        if let Some(snapshot) = seen.snapshot.filter(|snapshot| snapshot < purged) {
+            let text = format!("node {node} purged up to {purged}, its snapshot is {snapshot}");
+            return broken(at_ms, text);
         }
         let Some(before) = self.last.get(node) else { return Ok(()) };
         if seen.vote < before.vote {
@@ -158,6 +175,13 @@ impl RaftHistory {
             let (node, applied) = (seen.node, seen.applied);
             let text = format!("{node} and {by} applied up to {applied} and differ");
             return broken(at_ms, text);
+        }
+        let Some((applied, hash)) = seen.cached else { return Ok(()) };
+        let (known, by) = *self.cached.entry(applied).or_insert((hash, seen.node));
+        if known != hash {
+            let node = seen.node;
+            let text = format!("{node} and {by} cached state and membership up to {applied}");
+            return broken(at_ms, format!("{text} and differ"));
         }
         Ok(())
     }
@@ -223,6 +247,20 @@ impl RaftHistory {
         }
         Ok(())
     }
+}
+
+/// Checks that a committed entry is durable on a majority of voters. `durable` is, of each voter,
+/// up to which index a power cut now would leave its log.
+pub fn check_durable(
+    at_ms: i64,
+    index: u64,
+    durable: &BTreeMap<u64, u64>,
+) -> Result<(), Violation> {
+    let count = durable.values().filter(|last| **last >= index).count();
+    if count * 2 > durable.len() || durable.is_empty() {
+        return Ok(());
+    }
+    broken(at_ms, format!("entry {index} is committed, and logs are durable up to {durable:?}"))
 }
 
 /// Where two logs agree on the term of an entry, they agree on all before.

@@ -2,7 +2,8 @@
 //!
 //! Whenever a node removes a block from its disk, every sample of it is in a whole block of the
 //! bucket, with its value or a greater one. What was durable in a node's head stays there until it
-//! is in a block of the same disk.
+//! is in a block of the same disk, or in one of the bucket that the node wrote itself: that another
+//! node has uploaded the same samples is no reason to give them up.
 
 use super::{Contents, Violation, holds, missing_from};
 use crate::traffic::SeriesKey;
@@ -32,7 +33,7 @@ pub fn check(removed: &RemovedBlock, bucket: &Contents) -> Result<(), Violation>
 }
 
 /// Checks that what a node had in its head is still in it, or in one of these places: its blocks,
-/// the bucket.
+/// those that it has uploaded.
 pub fn check_head(
     node: &str,
     at_ms: i64,
@@ -48,7 +49,7 @@ pub fn check_head(
         None => Ok(()),
         Some((key, t, _)) => {
             let text =
-                format!("by {at_ms} {node} has lost {key} at {t}, which is not in the bucket");
+                format!("by {at_ms} {node} has lost {key} at {t}, which is in no block of its own");
             Err(Violation::new("I12", text))
         }
     }

@@ -2,7 +2,8 @@
 //!
 //! What was durable when a node went down is there when it is up again: in its head, or in a block.
 //! Damage may take what it touches: one place of a journal lies in a few frames, so that no more
-//! of them are lost, and they are reported. A torn tail is no damage.
+//! of them are lost, and they are reported. A torn tail is no damage. No node gives up a disk of
+//! which nothing was taken.
 
 use super::{Contents, Violation, missing_from};
 use crate::ledger::Ledger;
@@ -51,6 +52,15 @@ pub fn check(recovery: &Recovery, ledger: &Ledger) -> Result<(), Violation> {
         }
     }
     Ok(())
+}
+
+/// Checks that a node which gives up its disk for good has a reason to.
+pub fn check_given_up(node: &str, at_ms: i64, damages: usize, why: &str) -> Result<(), Violation> {
+    if damages > 0 {
+        return Ok(());
+    }
+    let text = format!("at {at_ms} {node} gives up a disk of which nothing was taken: {why}");
+    Err(Violation::new("I15", text))
 }
 
 fn check_kept(recovery: &Recovery) -> Result<(), Violation> {
@@ -115,5 +125,11 @@ mod tests {
         check(&start(100 - FRAMES_PER_DAMAGE_MAX, 1), &ledger).unwrap();
         assert!(check(&start(99, 0), &ledger).is_err());
         assert!(check(&start(99 - FRAMES_PER_DAMAGE_MAX, 1), &ledger).is_err());
+    }
+
+    #[test]
+    fn only_a_disk_that_was_touched_is_given_up() {
+        check_given_up("a", 1, 1, "it is old").unwrap();
+        assert_eq!(check_given_up("a", 1, 0, "it is old").unwrap_err().invariant, "I15");
     }
 }

@@ -110,7 +110,7 @@ fn conditions(view: &View, ended_ms: i64, stage: &Stage) -> Option<QueryConditio
 /// Nodes that could answer all the time.
 pub(super) fn able(stage: &Stage, since_ms: i64) -> BTreeSet<NodeId> {
     let hosts = stage.hosts.iter().zip(&stage.health.hosts);
-    let well = hosts.filter(|(_, health)| health.is_well_since(since_ms));
+    let well = hosts.filter(|(host, health)| health.is_well_since(since_ms) && !host.is_stopping());
     well.filter_map(|(host, _)| Some(host.running()?.cluster.node_id())).collect()
 }
 

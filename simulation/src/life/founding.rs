@@ -38,7 +38,7 @@ pub(super) fn found(seed: u64, plan: Rc<Plan>, mut random: Random, trace: Shared
         move |index: usize, ring: usize| {
             let config = config_of(&plan, index, ring);
             let seed = hosts_seed ^ (index as u64).rotate_left(48);
-            let machine = Machine { cores: plan.cores, disk: plan.disk };
+            let machine = Machine { cores: plan.cores, disk: plan.disk, cold_disk: plan.cold_disk };
             Arc::new(Host::new(config, Arc::new(store.clone()), machine, seed, trace.clone()))
         }
     };

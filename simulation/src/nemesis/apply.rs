@@ -5,28 +5,28 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use journal::files::memory::MemoryFiles;
-
 use super::copies::OldCopy;
 use super::links::{Link, Links};
-use super::{CrashKind, Fault, Planned, Reach};
+use super::{BucketFault, CrashKind, Fault, Planned, Reach};
 use crate::fleet::Fleet;
 use crate::host::{Host, NOT_STARTED};
 use crate::life::CLIENTS;
 use crate::plan::Plan;
 use crate::random::Random;
 use crate::trace::SharedTrace;
-use crate::world::disk::Damaged;
+use crate::world::disk::Barrier;
 use crate::world::store::Store;
+
+mod destruction;
 
 /// How long a supervisor waits before it starts a process again that ended, milliseconds.
 const RESTART_MS: i64 = 1_000;
-/// Which part of a path is a block's ULID: after the root, `data` and `blocks`.
-const BLOCK_COMPONENT: usize = 3;
 /// How long a host that crashed at a barrier stays down at most, milliseconds.
 const BARRIER_DOWN_MS_MAX: i64 = 6_000;
 /// Between two restarts of a rolling restart, milliseconds.
 const ROLLING_MS: i64 = 4_000;
+/// What a node says that will never work on its disk again.
+const GIVEN_UP: &str = "replace this node by an empty one";
 /// A node that refuses its disk so often in a row is given another.
 const REFUSALS_MAX: u32 = 3;
 /// How long everything must have been quiet until it counts as calm, milliseconds: connections
@@ -63,6 +63,8 @@ pub struct Nemesis {
     replaced: BTreeMap<usize, bool>,
     /// How often in a row each host's node refused to start.
     refusals: BTreeMap<usize, u32>,
+    /// What nodes said when they gave up their disk for good, by host.
+    given_up: BTreeMap<usize, String>,
     fired: BTreeMap<&'static str, u64>,
     links: Links,
     random: Random,
@@ -92,6 +94,7 @@ impl Nemesis {
             blocks: BTreeMap::new(),
             replaced: BTreeMap::new(),
             refusals: BTreeMap::new(),
+            given_up: BTreeMap::new(),
             fired: BTreeMap::new(),
             links: Links::default(),
             random,
@@ -117,6 +120,11 @@ impl Nemesis {
     /// Blocks of a host whose chunks were damaged.
     pub fn damaged_blocks(&self, host: usize) -> impl Iterator<Item = &String> {
         self.blocks.get(&host).into_iter().flatten()
+    }
+
+    /// What a host's node said when it gave up its disk for good.
+    pub fn given_up(&self, host: usize) -> Option<&str> {
+        self.given_up.get(&host).map(String::as_str)
     }
 
     /// Whether a host has another disk than it began with.
@@ -209,11 +217,11 @@ impl Nemesis {
     pub fn attend(&mut self, fleet: &mut Fleet) {
         for index in 0..fleet.hosts.len() {
             let host = fleet.hosts[index].clone();
-            if host.disk.is_down() {
-                let kind = self.random.pick(CrashKind::ALL);
+            if let Some(barrier) = host.disk.down_at() {
+                let kind = self.kind_at(barrier);
                 let down_ms = self.random.between(200, BARRIER_DOWN_MS_MAX);
                 self.crash(index, kind, self.now_ms + down_ms, fleet);
-                if kind == CrashKind::ProcessKill && self.random.percent(50) {
+                if kind == CrashKind::ProcessKill && self.random.percent(75) {
                     self.cut_power_after(index, down_ms);
                 }
             } else if host.has_ended() && !self.down.contains_key(&index) {
@@ -260,7 +268,10 @@ impl Nemesis {
     /// bad, and whose node says so at each start, gets an empty one.
     fn operate(&mut self, index: usize, fleet: &Fleet) {
         let host = &fleet.hosts[index];
-        let refused = host.take_exits().iter().any(|reason| is_final(reason));
+        let exits = host.take_exits();
+        let refused = exits.iter().any(|reason| is_final(reason));
+        let given_up = exits.into_iter().find(|reason| reason.contains(GIVEN_UP));
+        self.given_up.extend(given_up.map(|reason| (index, reason)));
         if !refused {
             self.refusals.remove(&index);
             return;
@@ -272,14 +283,6 @@ impl Nemesis {
             self.replace_disk(index, fleet);
             *self.fired.entry("replaced by an operator").or_default() += 1;
         }
-    }
-
-    fn replace_disk(&mut self, index: usize, fleet: &Fleet) {
-        let host = &fleet.hosts[index];
-        host.disk.replace(&MemoryFiles::default());
-        host.key_value.wipe();
-        self.replaced.insert(index, false);
-        self.note_damage(index, "the disk was replaced by an empty one".to_owned(), fleet);
     }
 
     fn crash(&mut self, index: usize, kind: CrashKind, back_ms: i64, fleet: &mut Fleet) {
@@ -303,6 +306,9 @@ impl Nemesis {
                     self.crash(host, *kind, until_ms, fleet);
                 }
             }
+            Fault::CrashTwo { pair, kind } => {
+                pair.iter().for_each(|host| self.crash(*host, *kind, until_ms, fleet));
+            }
             Fault::CrashLoop { host, times } => self.crash_again(*host, *times),
             Fault::CrashAt { host, barrier, nth } => {
                 fleet.hosts[*host].disk.crash_at(*barrier, *nth);
@@ -325,6 +331,7 @@ impl Nemesis {
                 copy = Some(OldCopy::of(fleet.hosts[*host].disk.durable()));
             }
             Fault::Duplicate { host, percent } => fleet.hosts[*host].duplication.set(*percent),
+            Fault::Bucket { how: how @ BucketFault::Unreachable } => self.store.fail(*how, 100),
             Fault::Bucket { how } => self.store.fail(*how, self.random.pick(BUCKET_PERCENT)),
             Fault::Join { ring } => fleet.add((self.make_host)(fleet.hosts.len(), *ring)),
             Fault::Latency { a, b, ms } => self.latency(*a, *b, Some(*ms), fleet),
@@ -349,40 +356,28 @@ impl Nemesis {
             | Fault::FullDisk { host, .. }
             | Fault::CrashAt { host, .. } => fleet.hosts[*host].disk.heal(),
             Fault::Damage { host, area } => {
-                let damaged = fleet.hosts[*host].disk.damage(*area, &mut self.random);
-                if let Some(Damaged { path, is_checked, words }) = damaged {
-                    self.note_damage(*host, words, fleet);
-                    let block = path.iter().nth(BLOCK_COMPONENT).and_then(|name| name.to_str());
-                    if let Some(block) = block.filter(|_| is_checked) {
-                        self.blocks.entry(*host).or_default().insert(block.to_owned());
-                    }
-                }
+                self.damage(*host, *area, fleet);
+                self.crash_beside(*host);
             }
             Fault::LoseDisk { host } => {
                 self.replace_disk(*host, fleet);
             }
             Fault::OldDisk { host } => self.attach_old(*host, active.copy, fleet),
             Fault::Duplicate { host, .. } => fleet.hosts[*host].duplication.set(0),
-            Fault::Bucket { .. } => self.store.heal(),
+            Fault::Bucket { how } => self.store.end(*how),
             Fault::Latency { a, b, .. } => self.latency(*a, *b, None, fleet),
             Fault::Loss { a, b, .. } => self.loss(*a, *b, 0, fleet),
             _ => {}
         }
     }
 
-    fn note_damage(&mut self, host: usize, what: String, fleet: &Fleet) {
-        self.trace.event(format!("{}: {what}", fleet.hosts[host].name));
-        *self.damaged.entry(host).or_default() += 1;
-    }
-
-    fn attach_old(&mut self, host: usize, copy: Option<OldCopy>, fleet: &mut Fleet) {
-        let Some(image) = copy.and_then(|copy| copy.distinct(fleet.now_ms())) else { return };
-        self.crash(host, CrashKind::PowerCut, self.now_ms + RESTART_MS, fleet);
-        fleet.hosts[host].disk.replace(&image);
-        fleet.hosts[host].key_value.wipe();
-        self.replaced.insert(host, true);
-        self.note_damage(host, "an old disk is attached".to_owned(), fleet);
-        *self.fired.entry("old disk").or_default() += 1;
+    /// How a host goes down at a place. What is written and not synced is most telling when the
+    /// process is killed: the next one finds it, and it is not durable.
+    fn kind_at(&mut self, barrier: Barrier) -> CrashKind {
+        match barrier == Barrier::BeforeJournalSync && self.random.percent(50) {
+            true => CrashKind::ProcessKill,
+            false => self.random.pick(CrashKind::ALL),
+        }
     }
 
     /// The power fails shortly after a process was started again that had been killed.
@@ -461,7 +456,7 @@ impl Nemesis {
 
 /// Whether a node says that it will never work on its disk again.
 fn is_final(reason: &str) -> bool {
-    reason.starts_with(NOT_STARTED) || reason.contains("replace this node by an empty one")
+    reason.starts_with(NOT_STARTED) || reason.contains(GIVEN_UP)
 }
 
 /// The pair in order of its names.

@@ -25,6 +25,11 @@ const KINDS: [(u64, Kind); 12] = [
 /// Least age of an old disk, milliseconds: a node advances its life number every ten seconds, and
 /// the others have to hear of it.
 const OLD_DISK_MS_MIN: i64 = 14_000;
+/// How long a full disk stays full at least, milliseconds: until the segments that were made
+/// before are used up, and a window is due to be cut.
+const FULL_DISK_MS_MIN: i64 = 35_000;
+/// How long nobody reaches the bucket at least, milliseconds: longer than some lives keep blocks.
+const UNREACHABLE_MS_MIN: i64 = 30_000;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
@@ -64,6 +69,16 @@ pub fn draw_faults(random: &mut Random, plan: &Plan) -> Vec<Planned> {
     faults
 }
 
+/// How much longer than others a fault lasts.
+fn least_ms(fault: &Fault) -> i64 {
+    match fault {
+        Fault::OldDisk { .. } => OLD_DISK_MS_MIN,
+        Fault::FullDisk { .. } => FULL_DISK_MS_MIN,
+        Fault::Bucket { how: BucketFault::Unreachable } => UNREACHABLE_MS_MIN,
+        _ => 0,
+    }
+}
+
 struct Drawing<'a> {
     random: &'a mut Random,
     plan: &'a Plan,
@@ -87,8 +102,7 @@ impl Drawing<'_> {
         let lasts_ms = self.random.pick([300, 1_500, 4_000, 9_000, 14_000]);
         let lasts_ms = self.random.between(lasts_ms / 2, lasts_ms);
         let fault = self.fault(kind);
-        let old = matches!(fault, Fault::OldDisk { .. });
-        Planned { at_ms, lasts_ms: lasts_ms + if old { OLD_DISK_MS_MIN } else { 0 }, fault }
+        Planned { at_ms, lasts_ms: lasts_ms + least_ms(&fault), fault }
     }
 
     fn fault(&mut self, kind: Kind) -> Fault {
@@ -100,7 +114,7 @@ impl Drawing<'_> {
             Kind::CrashMany => self.crash_many(),
             Kind::CrashAt => Fault::CrashAt {
                 host: self.host(),
-                barrier: self.random.pick(Barrier::ALL),
+                barrier: self.barrier(),
                 nth: self.random.pick([1, 1, 2, 5, 20]),
             },
             Kind::Restart if self.random.percent(25) => Fault::RollingRestart,
@@ -121,6 +135,14 @@ impl Drawing<'_> {
         let a = self.host();
         let other = self.random.index(self.plan.hosts.len() - 1);
         (a, if other >= a { other + 1 } else { other })
+    }
+
+    /// Any place; often that between writing and syncing what is to be acknowledged.
+    fn barrier(&mut self) -> Barrier {
+        match self.random.percent(25) {
+            true => Barrier::BeforeJournalSync,
+            false => self.random.pick(Barrier::ALL),
+        }
     }
 
     fn crash_kind(&mut self) -> CrashKind {
@@ -151,12 +173,16 @@ impl Drawing<'_> {
     }
 
     fn crash_many(&mut self) -> Fault {
-        match self.random.percent(50) {
-            true => Fault::CrashRing {
-                ring: self.random.index(self.plan.rings.len()),
-                kind: self.crash_kind(),
-            },
-            false => Fault::CrashLoop { host: self.host(), times: self.random.pick([2, 3, 5]) },
+        let ring = self.random.index(self.plan.rings.len());
+        match self.random.below(4) {
+            0 | 1 => Fault::CrashRing { ring, kind: self.crash_kind() },
+            2 => {
+                let hosts = &self.plan.rings[ring].hosts;
+                let first = self.random.index(hosts.len());
+                let pair = [hosts[first], hosts[(first + 1) % hosts.len()]];
+                Fault::CrashTwo { pair, kind: self.crash_kind() }
+            }
+            _ => Fault::CrashLoop { host: self.host(), times: self.random.pick([2, 3, 5]) },
         }
     }
 
@@ -170,10 +196,10 @@ impl Drawing<'_> {
 
     fn disk(&mut self) -> Fault {
         let host = self.host();
-        match self.random.below(7) {
+        match self.random.below(10) {
             0 => Fault::SlowDisk { host, ms: self.random.pick([20, 300, 2_000]) },
             1 | 6 => Fault::FailingSync { host },
-            2 => Fault::FullDisk { host, free_bytes: self.random.pick([0, 3_000, 100_000]) },
+            2 | 7..=9 => Fault::FullDisk { host, free_bytes: self.random.pick([0, 0, 3_000]) },
             _ => {
                 let what = [DiskFault::Reads, DiskFault::Writes, DiskFault::Metadata];
                 let what = self.random.pick(what);
@@ -192,7 +218,7 @@ impl Drawing<'_> {
             1 => Fault::OldDisk { host },
             _ => {
                 let area = self.random.weighted([
-                    (3, Area::Journal),
+                    (5, Area::Journal),
                     (2, Area::Chunks),
                     (1, Area::Index),
                     (1, Area::Meta),
@@ -211,6 +237,7 @@ impl Drawing<'_> {
             BucketFault::Multipart,
             BucketFault::LaggingLists,
             BucketFault::Forbidden,
+            BucketFault::Unreachable,
             BucketFault::Unreachable,
             BucketFault::Slow,
         ]);

@@ -23,6 +23,7 @@ impl Reach {
             Fault::PartitionOneWay { from, to } => self.hosts.extend([*from, *to]),
             Fault::Latency { a, b, .. } | Fault::Loss { a, b, .. } => self.hosts.extend([*a, *b]),
             Fault::CrashRing { ring, .. } => self.hosts.extend(&plan.rings[*ring].hosts),
+            Fault::CrashTwo { pair, .. } => self.hosts.extend(pair),
             Fault::CutClients { host }
             | Fault::Hold { host }
             | Fault::Duplicate { host, .. }

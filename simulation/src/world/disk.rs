@@ -39,7 +39,8 @@ struct State {
     failing_syncs: u32,
     /// The place to crash at, and how often it is still passed before.
     crash_at: Option<(Barrier, u64)>,
-    is_down: bool,
+    /// The place at which the power was taken away.
+    down_at: Option<Barrier>,
     counts: BTreeMap<&'static str, u64>,
 }
 
@@ -60,7 +61,7 @@ impl Disk {
             permille: BTreeMap::new(),
             failing_syncs: 0,
             crash_at: None,
-            is_down: false,
+            down_at: None,
             counts: BTreeMap::new(),
         };
         let memory = MemoryFiles::default();
@@ -103,15 +104,15 @@ impl Disk {
         self.state.lock().crash_at = Some((barrier, nth));
     }
 
-    /// Whether the power was taken away and the host must be crashed now.
-    pub fn is_down(&self) -> bool {
-        self.state.lock().is_down
+    /// Where the power was taken away, when the host must be crashed now.
+    pub fn down_at(&self) -> Option<Barrier> {
+        self.state.lock().down_at
     }
 
     /// Forgets what a crash forgets; the power is back, open files are dead.
     pub fn crash(&self, kind: CrashKind) {
         let mut state = self.state.lock();
-        state.is_down = false;
+        state.down_at = None;
         state.crash_at = None;
         self.memory.crash(match kind {
             CrashKind::PowerCut => Crash::Clean,
@@ -135,6 +136,16 @@ impl Disk {
         self.memory.durable_names(dir)
     }
 
+    /// What a power cut now would leave of a file.
+    pub fn durable_content(&self, path: &Path) -> Option<Vec<u8>> {
+        self.memory.durable_content(path)
+    }
+
+    /// A file as it is now.
+    pub fn content(&self, path: &Path) -> Option<Vec<u8>> {
+        self.memory.read(path).ok()
+    }
+
     /// Makes the disk what another one is durably: an old image of itself, or an empty one.
     pub fn replace(&self, image: &MemoryFiles) {
         self.memory.become_copy_of(image);
@@ -152,7 +163,7 @@ impl Disk {
     /// Whether an operation of a kind fails now.
     fn strike(&self, what: DiskFault, path: &Path) -> io::Result<()> {
         let mut state = self.state.lock();
-        if state.is_down {
+        if state.down_at.is_some() {
             return Err(io::Error::other(POWER_IS_OFF));
         }
         let permille = state.permille.get(&what).copied().unwrap_or(0);
@@ -182,10 +193,11 @@ impl Disk {
     /// The node comes to a place; an error when the power fails there.
     fn reach(&self, step: Step, path: &Path) -> io::Result<()> {
         let mut state = self.state.lock();
-        if state.is_down {
+        if state.down_at.is_some() {
             return Err(io::Error::other(POWER_IS_OFF));
         }
         let Some((barrier, left)) = &mut state.crash_at else { return Ok(()) };
+        let barrier = *barrier;
         if !barrier.is_at(step, path) {
             return Ok(());
         }
@@ -194,7 +206,7 @@ impl Disk {
             return Ok(());
         }
         let name = barrier.name();
-        state.is_down = true;
+        state.down_at = Some(barrier);
         *state.counts.entry(name).or_default() += 1;
         Err(io::Error::other(POWER_IS_OFF))
     }

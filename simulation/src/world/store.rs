@@ -72,6 +72,11 @@ impl Store {
         self.state.lock().faults.insert(how, percent);
     }
 
+    /// Switches a fault off.
+    pub fn end(&self, how: BucketFault) {
+        self.state.lock().faults.remove(&how);
+    }
+
     /// Switches all faults off.
     pub fn heal(&self) {
         self.state.lock().faults.clear();

@@ -2,6 +2,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -15,13 +16,21 @@ use tokio::time::{Instant, Sleep, sleep_until};
 pub struct Slowness {
     /// At least so long: what the disk is like without faults.
     base: Duration,
+    /// While a process starts at least so long: nothing is in the page cache.
+    cold: Duration,
+    is_cold: Arc<AtomicBool>,
     delay: Arc<Mutex<Duration>>,
 }
 
 impl Slowness {
-    /// A disk without faults, of which every turn takes so long.
-    pub fn new(base: Duration) -> Slowness {
-        Slowness { base, delay: Arc::default() }
+    /// A disk without faults, of which every turn takes so long, and so long at a start.
+    pub fn new(base: Duration, cold: Duration) -> Slowness {
+        Slowness { base, cold, is_cold: Arc::default(), delay: Arc::default() }
+    }
+
+    /// Takes down whether a process is on its way up.
+    pub fn set_starting(&self, is_starting: bool) {
+        self.is_cold.store(is_starting, Ordering::Relaxed);
     }
 
     /// Holds every later turn up for so long.
@@ -30,7 +39,8 @@ impl Slowness {
     }
 
     fn get(&self) -> Duration {
-        self.base.max(*self.delay.lock())
+        let cold = if self.is_cold.load(Ordering::Relaxed) { self.cold } else { Duration::ZERO };
+        self.base.max(cold).max(*self.delay.lock())
     }
 }
 

@@ -123,3 +123,29 @@ fn what_is_committed_is_on_a_majority_of_voters() {
     let changing = RaftSeen { voters: [1, 3].into(), ..lagging };
     last_of(&[&[leader, changing, without]]).unwrap();
 }
+
+#[test]
+fn nodes_that_differ_in_membership_alone_differ() {
+    let cached = |number, hash| RaftSeen { cached: Some((2, hash)), ..node(number, 1, &[1, 1]) };
+    last_of(&[&[cached(1, 5), cached(2, 5)]]).unwrap();
+    assert_broken(&[&[cached(1, 5)], &[cached(2, 6)]], "membership up to 2");
+}
+
+#[test]
+fn what_is_purged_is_in_a_snapshot() {
+    let purged = |snapshot| {
+        let seen = RaftSeen { purged: 2, entries: BTreeMap::new(), ..node(1, 1, &[1, 1]) };
+        [RaftSeen { snapshot: Some(snapshot), ..seen }]
+    };
+    last_of(&[&purged(2)]).unwrap();
+    assert_broken(&[&purged(1)], "its snapshot is 1");
+}
+
+#[test]
+fn a_quorum_is_one_of_durable_logs() {
+    let check = |ends: [u64; 3]| check_durable(1, 7, &(1..).zip(ends).collect());
+    check([7, 8, 0]).unwrap();
+    check([7, 7, 7]).unwrap();
+    let violation = check([7, 6, 0]).unwrap_err();
+    assert!(violation.evidence.contains("entry 7 is committed"), "{violation}");
+}

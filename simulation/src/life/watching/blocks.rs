@@ -1,7 +1,7 @@
 //! Blocks on disks and in the bucket: each is whole (I9), and goes from a disk only when it is in
 //! the bucket (I12) and old enough (I14).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -9,7 +9,8 @@ use bytes::Bytes;
 use futures::{FutureExt, TryStreamExt};
 use object_store::memory::InMemory;
 use object_store::{ObjectStore, ObjectStoreExt};
-use storage::block::ReadOptions;
+use proto::NodeId;
+use storage::block::{BlockMeta, META_FILE, ReadOptions};
 
 use crate::fleet::Fleet;
 use crate::host::Host;
@@ -75,6 +76,26 @@ impl Shelf {
         let Some(options) = &self.options else { return Ok(Bucket::default()) };
         read_bucket(&objects(&store.truth(), None), options)
     }
+
+    /// Reads the blocks of the bucket that these nodes wrote.
+    pub fn bucket_of(&self, store: &Store, nodes: &BTreeSet<NodeId>) -> Result<Bucket, Violation> {
+        let Some(options) = &self.options else { return Ok(Bucket::default()) };
+        let mut objects = objects(&store.truth(), None);
+        of_nodes(&mut objects, nodes);
+        read_bucket(&objects, options)
+    }
+}
+
+/// Leaves only the blocks that these nodes wrote.
+fn of_nodes(objects: &mut BTreeMap<String, Bytes>, nodes: &BTreeSet<NodeId>) {
+    let is_by = |(path, bytes): (&String, &Bytes)| {
+        let (ulid, name) = path.split_once('/')?;
+        let meta = BlockMeta::parse(META_FILE, bytes).ok().filter(|_| name == META_FILE)?;
+        let writer = meta.extension()?.get("node")?.as_str()?.to_owned();
+        nodes.iter().any(|node| node.to_string() == writer).then(|| ulid.to_owned())
+    };
+    let own: BTreeSet<String> = objects.iter().filter_map(is_by).collect();
+    objects.retain(|path, _| path.split_once('/').is_some_and(|(ulid, _)| own.contains(ulid)));
 }
 
 /// See the module.

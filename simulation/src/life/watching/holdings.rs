@@ -54,7 +54,8 @@ impl HoldingsWatch {
                 let places: Vec<&Contents> = blocks.iter().map(|block| &block.contents).collect();
                 let both = (&before.contents, &held.contents);
                 if check_head(&host.name, now_ms, both, &places).is_err() {
-                    let bucket = shelf.bucket(store)?;
+                    let nodes = &stage.health.hosts[index].nodes;
+                    let bucket = shelf.bucket_of(store, nodes)?;
                     let places: Vec<&Contents> =
                         places.into_iter().chain([&bucket.contents]).collect();
                     check_head(&host.name, now_ms, both, &places)?;

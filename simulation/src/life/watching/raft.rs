@@ -9,10 +9,13 @@ use xxhash_rust::xxh3::xxh3_64;
 use crate::fleet::Fleet;
 use crate::host::{Host, Running};
 use crate::invariants::Violation;
-use crate::invariants::i07_raft::{RaftHistory, RaftSeen, Term};
+use crate::invariants::i07_raft::{RaftHistory, RaftSeen, Term, check_durable};
 use crate::invariants::i08_epochs::{Epochs, TableSeen};
-use crate::life::Stage;
+use crate::life::{Stage, raft_disk};
 use crate::nemesis::Nemesis;
+
+/// Time between two looks at what is durable of logs, milliseconds.
+const LOOK_MS: i64 = 4_000;
 
 /// A node as it was last seen.
 struct Known {
@@ -32,6 +35,7 @@ pub struct RaftWatch {
     known: BTreeMap<usize, Known>,
     history: RaftHistory,
     epochs: Epochs,
+    looked_ms: i64,
 }
 
 impl RaftWatch {
@@ -51,27 +55,50 @@ impl RaftWatch {
             }
             match host.running().filter(|_| nemesis.damages_of(index) == 0) {
                 None => changed |= self.known.remove(&index).is_some(),
-                Some(running) => changed |= self.look_at(index, &host.name, &running, stage)?,
+                Some(running) => changed |= self.look_at(index, host, &running, stage)?,
             }
         }
         if !changed {
             return Ok(());
         }
-        let led = self.history.terms_led();
+        let (led, committed) = (self.history.terms_led(), self.history.last_committed());
         let nodes: Vec<&RaftSeen> = self.known.values().map(|known| &known.seen).collect();
         self.history.observe(fleet.now_ms(), &nodes)?;
         stage.checked("I7");
+        if self.history.last_committed() > committed {
+            self.check_disks(fleet)?;
+        }
         if led > 0 && self.history.terms_led() > led {
             stage.sometimes("leader changed");
         }
         Ok(())
     }
 
+    /// What was just committed is durable on a majority of voters, all of which run.
+    fn check_disks(&mut self, fleet: &Fleet) -> Result<(), Violation> {
+        let now_ms = fleet.now_ms();
+        let newest = self.known.values().map(|known| &known.seen).max_by_key(|seen| seen.committed);
+        let Some(newest) = newest.filter(|_| now_ms >= self.looked_ms + LOOK_MS) else {
+            return Ok(());
+        };
+        let voters = self.known.iter().filter(|(_, known)| {
+            newest.voters.contains(&known.seen.node) && known.seen.voters == newest.voters
+        });
+        let last = |index: &usize| raft_disk::durable_last(&fleet.hosts[*index]);
+        let durable: BTreeMap<u64, u64> =
+            voters.map(|(index, known)| (known.seen.node, last(index))).collect();
+        if durable.len() != newest.voters.len() {
+            return Ok(());
+        }
+        self.looked_ms = now_ms;
+        check_durable(now_ms, newest.committed, &durable)
+    }
+
     /// Whether anything changed on a node.
     fn look_at(
         &mut self,
         index: usize,
-        name: &str,
+        host: &Host,
         running: &Running,
         stage: &mut Stage,
     ) -> Result<bool, Violation> {
@@ -91,9 +118,9 @@ impl RaftWatch {
             stage.sometimes("node joined");
         }
         let state_before = before.as_ref().map(|known| known.state.clone());
-        let known = Known::of(running, standing, before);
+        let known = Known::of(host, running, standing, before);
         if state_before.is_none_or(|state| !Arc::ptr_eq(&state, &known.state)) {
-            self.check_tables(name, &known, stage)?;
+            self.check_tables(&host.name, &known, stage)?;
         }
         self.known.insert(index, known);
         Ok(true)
@@ -125,8 +152,13 @@ impl Known {
     }
 
     /// A node as it is now.
-    fn of(running: &Running, standing: Standing, before: Option<Known>) -> Known {
+    fn of(host: &Host, running: &Running, standing: Standing, before: Option<Known>) -> Known {
         let state = running.cluster.state();
+        let same_purged = before.as_ref().filter(|known| known.standing.purged == standing.purged);
+        let snapshot = match same_purged {
+            Some(known) => known.seen.snapshot,
+            None => raft_disk::snapshot(host),
+        };
         let same_state = before.as_ref().filter(|known| Arc::ptr_eq(&known.state, &state));
         let state_hash = same_state.map_or_else(|| hash_of(&*state), |known| known.state_hash);
         let outline = running.cluster.raft_outline();
@@ -156,6 +188,8 @@ impl Known {
             purged: position(standing.purged),
             entries: entries.collect(),
             state_hash,
+            cached: raft_disk::cached(host),
+            snapshot,
             voters: match outline.is_joint {
                 true => Default::default(),
                 false => outline.voters.iter().map(|id| id.0).collect(),

@@ -8,7 +8,7 @@ use storage::head::Head;
 use super::blocks::Shelf;
 use crate::fleet::Fleet;
 use crate::host::{Host, Running};
-use crate::invariants::i15_recovery::{Recovery, check};
+use crate::invariants::i15_recovery::{Recovery, check, check_given_up};
 use crate::invariants::{Contents, Violation};
 use crate::life::Stage;
 use crate::life::durable::{ALWAYS, HEAD, add_contents, contents_of, open_head};
@@ -40,6 +40,9 @@ impl StartWatch {
         shelf: &mut Shelf,
     ) -> Result<(), Violation> {
         for (index, host) in fleet.hosts.iter().enumerate() {
+            if let Some(why) = nemesis.given_up(index) {
+                check_given_up(&host.name, fleet.now_ms(), nemesis.damages_of(index), why)?;
+            }
             if let Some(head) = host.take_left() {
                 self.left.insert(index, left(&head, host, nemesis.damages_of(index)));
             }

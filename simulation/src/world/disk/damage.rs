@@ -32,6 +32,8 @@ pub struct Damaged {
 }
 
 const SECTOR_BYTES: u64 = 512;
+/// How many offsets are tried until one has content.
+const OFFSETS_MAX: usize = 16;
 /// Bytes of a file of chunks that no checksum is over.
 const CHUNKS_HEADER_BYTES: u64 = 8;
 
@@ -39,12 +41,13 @@ impl Area {
     fn has(self, path: &Path) -> bool {
         let within = |folder: &str| path.components().any(|part| part.as_os_str() == folder);
         let named = |name: &str| path.file_name().is_some_and(|found| found == name);
+        let is_spare = path.extension().is_some_and(|extension| extension == "free");
         match self {
-            Area::Journal => within("head"),
+            Area::Journal => within("head") && !is_spare,
             Area::Chunks => within("blocks") && within("chunks"),
             Area::Index => within("blocks") && named("index"),
             Area::Meta => within("blocks") && named("meta.json"),
-            Area::RaftLog => within("raft") && within("log"),
+            Area::RaftLog => within("raft") && within("log") && !is_spare,
         }
     }
 }
@@ -82,10 +85,14 @@ impl Disk {
         Some(Damaged { path: path.clone(), is_checked, words })
     }
 
-    /// An offset that has content: segments are written with zeros in advance.
+    /// An offset that has content: segments are written with zeros in advance, groups of frames
+    /// end with them.
     fn offset_of_content(&self, path: &Path, bytes: u64, random: &mut Random) -> u64 {
         let content = journal::files::Files::read(&self.memory, path).unwrap_or_default();
         let used = content.iter().rposition(|byte| *byte != 0).map_or(bytes, |at| at as u64 + 1);
-        random.below(used.max(1))
+        let offsets = std::iter::repeat_with(|| random.below(used.max(1)));
+        let is_zero = |at: &u64| content.get(*at as usize).is_none_or(|byte| *byte == 0);
+        let mut tried = offsets.take(OFFSETS_MAX);
+        tried.by_ref().find(|at| !is_zero(at)).unwrap_or(used.saturating_sub(1))
     }
 }

@@ -11,8 +11,10 @@ use parking_lot::Mutex;
 
 use super::{Entry, File, Files, OpenMode, parent};
 
+mod file;
 mod inode;
 
+use file::MemoryFile;
 use inode::{Inode, SplitMix};
 
 /// What survives a crash besides what was synced.
@@ -130,6 +132,15 @@ impl MemoryFiles {
         let disk = self.disk.lock();
         let below = disk.durable_tree_below(dir).filter(|(path, _)| parent(path) == dir);
         below.map(|(path, node)| disk.entry(path, *node).name).collect()
+    }
+
+    /// What a power cut now would leave of a file; `None` if it would not be there.
+    pub fn durable_content(&self, path: &Path) -> Option<Vec<u8>> {
+        let disk = self.disk.lock();
+        match disk.durable.get(path)? {
+            Node::File(id) => disk.inodes.get(id).map(Inode::durable_bytes),
+            Node::Dir => None,
+        }
     }
 
     /// Replaces everything by what is durable on another disk. Open files are dead.
@@ -330,7 +341,7 @@ impl Files for MemoryFiles {
     fn open(&self, path: &Path, mode: OpenMode) -> io::Result<Arc<dyn File>> {
         let mut disk = self.disk.lock();
         let id = disk.file(path, mode)?;
-        Ok(Arc::new(MemoryFile { disk: self.disk.clone(), id, life: disk.life, mode }))
+        Ok(Arc::new(MemoryFile::new(self.disk.clone(), id, disk.life, mode)))
     }
 
     fn create_dir_all(&self, path: &Path) -> io::Result<()> {
@@ -424,91 +435,5 @@ impl Files for MemoryFiles {
         let disk = self.disk.lock();
         let used: u64 = disk.tree.iter().map(|(path, node)| disk.entry(path, *node).bytes).sum();
         disk.capacity_bytes.map(|capacity| capacity.saturating_sub(used))
-    }
-}
-
-#[derive(Debug)]
-struct MemoryFile {
-    disk: Arc<Mutex<Disk>>,
-    id: u64,
-    life: u64,
-    mode: OpenMode,
-}
-
-impl MemoryFile {
-    /// Runs `work` on the content, unless the handle is from before a crash or the power is off.
-    fn with<T>(
-        &self,
-        changes: bool,
-        grows_to: u64,
-        work: impl FnOnce(&mut Inode) -> io::Result<T>,
-    ) -> io::Result<T> {
-        let mut disk = self.disk.lock();
-        if self.life != disk.life {
-            return Err(io::Error::other("the file was open before the crash"));
-        }
-        disk.grow_allowed(self.id, grows_to)?;
-        if changes {
-            disk.change()?;
-        } else {
-            disk.powered()?;
-        }
-        let inode = disk.inodes.get_mut(&self.id);
-        work(inode.ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?)
-    }
-
-    fn allowed(&self, allowed: bool) -> io::Result<()> {
-        if allowed { Ok(()) } else { Err(io::Error::from(io::ErrorKind::PermissionDenied)) }
-    }
-}
-
-impl File for MemoryFile {
-    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-        self.allowed(self.mode.read)?;
-        self.with(false, 0, |inode| Ok(inode.read(buffer, offset)))
-    }
-
-    fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
-        match self.read_at(buffer, offset)? {
-            read if read == buffer.len() => Ok(()),
-            _ => Err(io::Error::from(io::ErrorKind::UnexpectedEof)),
-        }
-    }
-
-    fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
-        self.allowed(self.mode.write)?;
-        let end = offset + bytes.len() as u64;
-        self.with(true, end, |inode| {
-            inode.write(bytes, offset);
-            Ok(())
-        })
-    }
-
-    fn len(&self) -> io::Result<u64> {
-        self.with(false, 0, |inode| Ok(inode.len()))
-    }
-
-    fn set_len(&self, bytes: u64) -> io::Result<()> {
-        self.allowed(self.mode.write)?;
-        self.with(true, bytes, |inode| {
-            inode.set_len(bytes);
-            Ok(())
-        })
-    }
-
-    fn sync_data(&self) -> io::Result<()> {
-        let fails = std::mem::take(&mut self.disk.lock().fail_next_sync);
-        self.with(true, 0, |inode| {
-            if fails {
-                inode.forget_unsynced();
-                return Err(io::Error::other("injected fsync error"));
-            }
-            inode.sync();
-            Ok(())
-        })
-    }
-
-    fn sync_all(&self) -> io::Result<()> {
-        self.sync_data()
     }
 }

@@ -68,6 +68,10 @@ impl Inode {
         Inode { content: durable.clone(), durable, unsynced: Vec::new() }
     }
 
+    pub fn durable_bytes(&self) -> Vec<u8> {
+        self.durable.clone()
+    }
+
     pub fn forget_unsynced(&mut self) {
         self.unsynced.clear();
     }
