@@ -48,6 +48,8 @@ pub struct Identity {
     files: Arc<dyn Files>,
     path: PathBuf,
     record: Mutex<Record>,
+    /// Held while the file is replaced: readers of the record do not wait for the disk.
+    writing: Mutex<()>,
     /// The life that this process began with.
     born: Life,
     lives: Lives,
@@ -75,7 +77,8 @@ impl Identity {
         files.write_atomic(&path, &record.encode()?)?;
         let (born, lives) = (record.life, Lives::new(record.lives.clone()));
         let outdated = watch::Sender::new(None);
-        Ok(Identity { files, path, record: Mutex::new(record), born, lives, outdated })
+        let (record, writing) = (Mutex::new(record), Mutex::default());
+        Ok(Identity { files, path, record, writing, born, lives, outdated })
     }
 
     /// Advances the life number, and keeps what was seen of others: a copy of the disk that is
@@ -168,12 +171,13 @@ impl Identity {
 
     /// Decides and changes the record under one lock: on disk first, then in memory.
     fn change<T>(&self, edit: impl FnOnce(&mut Record) -> T) -> Result<T> {
-        let mut record = self.record.lock();
-        let mut next = record.clone();
+        let _writing = self.writing.lock();
+        let known = self.record.lock().clone();
+        let mut next = known.clone();
         let decided = edit(&mut next);
-        if next != *record {
+        if next != known {
             self.files.write_atomic(&self.path, &next.encode()?)?;
-            *record = next;
+            *self.record.lock() = next;
         }
         Ok(decided)
     }
