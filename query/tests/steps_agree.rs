@@ -15,10 +15,12 @@ use std::sync::atomic::AtomicBool;
 use generator::{Generator, Language};
 use proptest::prelude::*;
 use query::memory::MemoryStore;
-use query::{Engine, QueryError, QueryResult, QueryTimes};
+use query::{Engine, EngineOptions, QueryError, QueryResult, QueryTimes};
 
 const STEP_MS: i64 = 25_000;
 const STEPS: i64 = 13;
+/// Random subqueries of small steps would else take minutes.
+const SAMPLES_MAX: usize = 200_000;
 
 static STORE: LazyLock<MemoryStore> = LazyLock::new(store::store);
 
@@ -32,7 +34,8 @@ enum Value {
 }
 
 fn ask(store: &MemoryStore, query: &str, times: QueryTimes) -> Result<QueryResult, QueryError> {
-    let plan = Engine::default().prepare(query, times)?;
+    let options = EngineOptions { samples_max: SAMPLES_MAX, ..EngineOptions::default() };
+    let plan = Engine::new(options).prepare(query, times)?;
     futures::executor::block_on(query::run(&plan, store, &AtomicBool::new(false)))
 }
 

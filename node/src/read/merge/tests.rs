@@ -85,7 +85,7 @@ fn replicas_fall_together_only_without_their_label() {
 
 /// A head with these series: tenant, job, kind of labels, timestamps.
 fn head(all: &[(bool, u8, u8, BTreeSet<i64>)]) -> Head {
-    let options = HeadOptions { partitions: 2, window_ms: 10_000, ..HeadOptions::default() };
+    let options = HeadOptions { partitions: 1, window_ms: 10_000, ..HeadOptions::default() };
     let files = Arc::new(MemoryFiles::default());
     let head = Head::open(files, Path::new("/data"), options, Arc::default()).unwrap();
     for (is_b, job, kind, times) in all {
@@ -137,8 +137,8 @@ fn packed(head: &Head, selection: &Selection) -> Vec<PackedSeries> {
 fn model(all: &[(bool, u8, u8, BTreeSet<i64>)], replica: bool, times: (i64, i64)) -> Shown {
     let mut answer: BTreeMap<String, BTreeMap<i64, u64>> = BTreeMap::new();
     let mut sorted: Vec<_> = all.iter().collect();
-    // Replica r2 goes before r3; what lost nothing before both.
-    sorted.sort_by_key(|(_, _, kind, _)| *kind);
+    // What lost nothing goes first, then by what was lost: replica r2, r3, the tenant's label.
+    sorted.sort_by_key(|(_, _, kind, _)| (*kind == 1, *kind));
     for (is_b, job, kind, samples) in sorted {
         let mut pairs = vec![("__name__", "up".to_owned()), ("zone", format!("z{job}"))];
         pairs.push(("tenant_id", if *is_b { "b" } else { "a" }.to_owned()));

@@ -155,7 +155,7 @@ fn the_chunks_of_a_series_stay_in_the_order_of_their_ends() {
 fn a_selection_holds_no_more_than_its_budget() {
     let head = open(&MemoryFiles::default());
     for id in 0..8 {
-        head.append(0, &batch("a", &[(id, &[(1, 1.0), (2, 2.0)])])).unwrap();
+        head.append(0, &batch("a", &[(4 * id, &[(1, 1.0), (2, 2.0)])])).unwrap();
     }
     let select = |bytes: u64| {
         let budget = Some(Arc::new(crate::Budget::new(bytes)));
