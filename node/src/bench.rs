@@ -1,4 +1,5 @@
-//! `granary bench query` is in [`query`]. `granary bench write`: a load generator for remote write 1.0, for granary and for any other
+//! `granary bench query` is in [`query`]. `granary bench write`: a load generator for remote write
+//! 1.0, for granary and for any other
 //! receiver (Prometheus with `--web.enable-remote-write-receiver`, VictoriaMetrics).
 //!
 //! ```text

@@ -42,7 +42,7 @@ fn store() -> MemoryStore {
 
 fn answer(store: &MemoryStore, query: &str, times: QueryTimes, workers: usize) -> Vec<u8> {
     let options = EngineOptions { workers: threads(workers), ..EngineOptions::default() };
-    let plan = Engine::new(options).prepare(query, times).unwrap();
+    let plan = Engine::new(options).prepare(query, times).expect("the query is valid");
     let result = futures::executor::block_on(query::run(&plan, store, &AtomicBool::new(false)));
     match result {
         Ok(result) => query::json::data(&result),

@@ -23,7 +23,8 @@ const ITEM_SERIES: usize = 64;
 /// Most values of an item of work, unless one series has more.
 const ITEM_VALUES: usize = 64 << 10;
 
-/// Computes the values of a series from its samples, absent ones to begin with; whether there is any.
+/// Computes the values of a series from its samples, absent ones to begin with; whether there is
+/// any.
 pub(super) type Compute<'c> = dyn Fn(&Columns, &mut Scratch, Output<'_>) -> bool + Sync + 'c;
 
 /// Takes the rows in order of the series, with what is to be told of them. A row without values

@@ -1,3 +1,5 @@
+//! Merging against a model, and in particular cases.
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
@@ -199,7 +201,8 @@ proptest! {
         let whole = Selection { start_ms: times.0, end_ms: times.1, ..Selection::default() };
         let latest = Selection { latest_only: true, ..whole.clone() };
         let last = |shown: Shown| -> BTreeMap<String, (i64, u64)> {
-            let last = |(labels, samples): (String, Vec<(i64, u64)>)| Some((labels, *samples.last()?));
+            let last =
+                |(labels, samples): (String, Vec<(i64, u64)>)| Some((labels, *samples.last()?));
             shown.into_iter().filter_map(last).collect()
         };
         let expected = last(shown(packed(&head, &whole), &[], times));
