@@ -14,7 +14,7 @@ use parking_lot::Mutex;
 use proto::NodeId;
 use tokio::time::Instant;
 
-use crate::wire::{Beat, Grant};
+use crate::wire::{Beat, BeatAnswer, Grant, KnownTime};
 
 pub mod clock;
 pub mod pulse;
@@ -94,17 +94,11 @@ impl Lease {
         self.held.lock().is_clock_skewed
     }
 
-    /// Takes a beat and answers the highest term seen; a beat of an older term does nothing.
-    pub(crate) fn take(&self, beat: &Beat, now: Instant, wall_ms: i64) -> u64 {
-        self.held.lock().take(beat, now, wall_ms)
-    }
-
-    /// Cluster time and when it was so: where the next leader goes on from.
-    pub(crate) fn last_time(&self) -> Option<(i64, Instant)> {
-        let now = Instant::now();
-        let held = self.held.lock();
-        let stood_since = held.until.filter(|until| *until < now).unwrap_or(now);
-        Some((held.time_at(now)?, stood_since))
+    /// Takes a beat and answers it; a beat of an older term does nothing.
+    pub(crate) fn take(&self, beat: &Beat, now: Instant, wall_ms: i64) -> BeatAnswer {
+        let mut held = self.held.lock();
+        let known = held.known_at(now);
+        BeatAnswer { term: held.take(beat, now, wall_ms), wall_ms, known }
     }
 }
 
@@ -138,6 +132,12 @@ impl Held {
         if *self.live != grant.live {
             self.live = Arc::new(grant.live.clone());
         }
+    }
+
+    fn known_at(&self, now: Instant) -> Option<KnownTime> {
+        let stood = self.until.map_or(Duration::ZERO, |until| now.saturating_duration_since(until));
+        let stood_ms = u64::try_from(stood.as_millis()).unwrap_or(u64::MAX);
+        Some(KnownTime { time_ms: self.time_at(now)?, stood_ms })
     }
 
     fn time_at(&self, now: Instant) -> Option<i64> {

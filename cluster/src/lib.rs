@@ -34,6 +34,7 @@ mod wire;
 pub use error::{ClusterError, Result};
 pub use handle::Cluster;
 pub use lease::Lease;
+pub use membership::VOTERS_MAX;
 pub use options::{
     Blocking, ClusterDeps, ClusterOptions, Dial, Line, Timings, WallClock, run_inline,
 };

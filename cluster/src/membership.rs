@@ -235,7 +235,7 @@ impl Membership {
         let is_outdated = beat.lives.iter().filter(|life| !told(*life)).count() > 0;
         let bare = (is_behind || is_outdated).then(|| Beat { grant: None, ..beat.clone() });
         let beat = bare.as_ref().unwrap_or(beat);
-        BeatAnswer { term: self.lease.take(beat, Instant::now(), wall_ms), wall_ms }
+        self.lease.take(beat, Instant::now(), wall_ms)
     }
 
     /// What this node says of itself to one that looks for a cluster.

@@ -106,6 +106,17 @@ pub struct BeatAnswer {
     pub term: u64,
     /// Its wall clock.
     pub wall_ms: i64,
+    /// Cluster time as it last knew it: a new leader goes on from there.
+    pub known: Option<KnownTime>,
+}
+
+/// Cluster time as a node knows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KnownTime {
+    /// Milliseconds since 1970.
+    pub time_ms: i64,
+    /// For how long it has stood still, because the node's lease ran out, milliseconds.
+    pub stood_ms: u64,
 }
 
 /// Answer to a proposal.
@@ -173,7 +184,8 @@ mod tests {
 
     #[test]
     fn payloads_are_checked() {
-        let answer = BeatAnswer { term: 1, wall_ms: 2 };
+        let answer =
+            BeatAnswer { term: 1, wall_ms: 2, known: Some(KnownTime { time_ms: 3, stood_ms: 4 }) };
         let bytes = encode(NodeId(7), &answer).unwrap();
         assert_eq!(decode::<BeatAnswer>(&bytes).unwrap(), (NodeId(7), answer));
         for cut in 0..bytes.len() {

@@ -318,6 +318,11 @@ impl Fault {
             Fault::Join { .. } => "join",
         }
     }
+
+    /// Whether it can take a durable copy away.
+    pub fn is_destructive(&self) -> bool {
+        matches!(self, Fault::Damage { .. } | Fault::LoseDisk { .. } | Fault::OldDisk { .. })
+    }
 }
 
 impl fmt::Display for Planned {

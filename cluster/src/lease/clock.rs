@@ -6,12 +6,17 @@ use tokio::time::Instant;
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ClusterClock {
     last: Option<(i64, Instant)>,
+    is_running: bool,
 }
 
 impl ClusterClock {
-    /// Goes on from where the last leader was, if that is known.
-    pub fn starting_at(last: Option<(i64, Instant)>) -> ClusterClock {
-        ClusterClock { last }
+    /// Goes on from what a node knows of the last leader's time: it was so, at that moment. Once
+    /// the clock runs nothing is followed any more: nodes know its time from it.
+    pub fn follow(&mut self, time_ms: i64, at: Instant) {
+        let is_later = self.last.is_none_or(|(last, _)| last < time_ms);
+        if is_later && !self.is_running {
+            self.last = Some((time_ms, at));
+        }
     }
 
     /// Cluster time now, given the voters' clocks as of now. Without any clock it stands still.
@@ -25,7 +30,7 @@ impl ClusterClock {
                 median.clamp(last, last.saturating_add(passed.saturating_mul(2)))
             }
         };
-        self.last = Some((time, now));
+        (self.last, self.is_running) = (Some((time, now)), true);
         Some(time)
     }
 }
@@ -66,8 +71,13 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_new_leader_goes_on_from_the_old_ones_time() {
         let start = Instant::now();
-        let mut clock = ClusterClock::starting_at(Some((50_000, start)));
+        let mut clock = ClusterClock::default();
+        clock.follow(49_000, start);
+        clock.follow(50_000, start);
+        clock.follow(48_000, start);
         let later = start + Duration::from_secs(5);
         assert_eq!(clock.advance(later, &mut [40_000]), Some(50_000));
+        clock.follow(70_000, later);
+        assert_eq!(clock.advance(later, &mut [60_000]), Some(50_000), "it runs by itself");
     }
 }

@@ -7,7 +7,7 @@ use proto::NodeId;
 use tokio::time::Instant;
 
 use super::clock::ClusterClock;
-use crate::wire::{Beat, Grant};
+use crate::wire::{Beat, BeatAnswer, Grant};
 
 /// One term of one leader.
 #[derive(Debug)]
@@ -33,8 +33,7 @@ struct Heard {
 }
 
 impl Pulse {
-    /// A leader that was just elected, or started again within its term, and goes on from `clock`.
-    /// Its rounds are those after `before`, which is after those of its earlier lives: answers to
+    /// A leader that was just elected, or started again within its term. Its rounds are those after `before`, which is after those of its earlier lives: answers to
     /// these are not taken for answers to its own. Nodes not known to be
     /// down are taken for alive until `down_after` has passed.
     pub fn new(
@@ -42,9 +41,8 @@ impl Pulse {
         now: Instant,
         down_after: Duration,
         down_before: BTreeSet<NodeId>,
-        clock: ClusterClock,
     ) -> Pulse {
-        let heard = BTreeMap::new();
+        let (heard, clock) = (BTreeMap::new(), ClusterClock::default());
         Pulse { term, before, round: before, down_after, began: now, down_before, heard, clock }
     }
 
@@ -59,10 +57,14 @@ impl Pulse {
     }
 
     /// Takes note of a node's answer.
-    pub fn hear(&mut self, id: NodeId, round: u64, now: Instant, wall_ms: i64) {
+    pub fn hear(&mut self, id: NodeId, round: u64, now: Instant, answer: &BeatAnswer) {
+        if let Some(known) = answer.known {
+            let stood = Duration::from_millis(known.stood_ms);
+            self.clock.follow(known.time_ms, now.checked_sub(stood).unwrap_or(now));
+        }
         let newer = self.heard.get(&id).is_none_or(|h| h.round <= round);
         if newer && round <= self.round {
-            self.heard.insert(id, Heard { round, at: now, wall_ms });
+            self.heard.insert(id, Heard { round, at: now, wall_ms: answer.wall_ms });
         }
     }
 

@@ -1,6 +1,5 @@
 //! Leases, liveness and cluster time under a paused clock.
 
-use super::clock::ClusterClock;
 use super::pulse::Pulse;
 use super::*;
 
@@ -16,13 +15,7 @@ fn pulse(term: u64) -> Pulse {
 }
 
 fn pulse_of_life(term: u64, life: u64) -> Pulse {
-    Pulse::new(
-        (term, life << 24),
-        Instant::now(),
-        DOWN_AFTER,
-        BTreeSet::new(),
-        ClusterClock::default(),
-    )
+    Pulse::new((term, life << 24), Instant::now(), DOWN_AFTER, BTreeSet::new())
 }
 
 fn bare(term: u64, round: u64) -> Beat {
@@ -42,9 +35,14 @@ fn round(pulse: &mut Pulse, leases: &BTreeMap<u64, Lease>, answering: &[u64], wa
     let all = nodes(&leases.keys().copied().collect::<Vec<_>>());
     let beats = pulse.beats(Instant::now(), &all, &all);
     for id in answering {
-        leases[id].take(&beat_for(&beats, *id), Instant::now(), wall_ms);
-        pulse.hear(NodeId(*id), pulse.round(), Instant::now(), wall_ms);
+        let answer = leases[id].take(&beat_for(&beats, *id), Instant::now(), wall_ms);
+        pulse.hear(NodeId(*id), pulse.round(), Instant::now(), &answer);
     }
+}
+
+/// The answer of a node that knows no cluster time.
+fn answer(wall_ms: i64) -> BeatAnswer {
+    BeatAnswer { term: 2, wall_ms, known: None }
 }
 
 fn three_leases() -> BTreeMap<u64, Lease> {
@@ -113,9 +111,9 @@ async fn a_late_beat_does_not_lengthen_a_lease() {
 #[tokio::test(start_paused = true)]
 async fn beats_of_an_old_term_are_ignored() {
     let lease = Lease::new(LENGTH);
-    assert_eq!(lease.take(&bare(5, 1), Instant::now(), 0), 5);
+    assert_eq!(lease.take(&bare(5, 1), Instant::now(), 0).term, 5);
     let grant = Some(Grant { heard_round: 1, cluster_time_ms: 0, live: nodes(&[1]) });
-    assert_eq!(lease.take(&Beat { grant, ..bare(4, 2) }, Instant::now(), 0), 5);
+    assert_eq!(lease.take(&Beat { grant, ..bare(4, 2) }, Instant::now(), 0).term, 5);
     assert!(!lease.valid());
 }
 
@@ -156,13 +154,30 @@ async fn a_node_is_down_after_three_silent_seconds_and_back_on_its_first_answer(
 #[tokio::test(start_paused = true)]
 async fn a_new_leader_keeps_who_was_down_and_gives_the_others_grace() {
     let now = Instant::now();
-    let clock = ClusterClock::default();
-    let mut leader = Pulse::new((2, 1 << 24), now, DOWN_AFTER, nodes(&[3]), clock);
+    let mut leader = Pulse::new((2, 1 << 24), now, DOWN_AFTER, nodes(&[3]));
     let (all, me) = (nodes(&[1, 2, 3]), nodes(&[1]));
     leader.beats(now, &all, &me);
-    leader.hear(NodeId(1), leader.round(), now, 0);
+    leader.hear(NodeId(1), leader.round(), now, &answer(0));
     let grant = beat_for(&leader.beats(now, &all, &me), 1).grant.unwrap();
     assert_eq!(grant.live, nodes(&[1, 2]));
+}
+
+/// Of two voters' clocks the lower counts, which may be one that is far behind.
+#[tokio::test(start_paused = true)]
+async fn a_leader_that_knows_no_time_goes_on_from_what_another_node_knows() {
+    let mut leases = three_leases();
+    let mut before = pulse(1);
+    for _ in 0..3 {
+        round(&mut before, &leases, &[1, 2, 3], 500_000);
+    }
+    assert_eq!(leases[&2].cluster_time_ms(), Some(500_000));
+    leases.insert(1, Lease::new(LENGTH));
+    pass(1).await;
+    let mut leader = pulse(2);
+    for _ in 0..3 {
+        round(&mut leader, &leases, &[1, 2], 200_000);
+    }
+    assert_eq!(leases[&1].cluster_time_ms(), Some(501_000));
 }
 
 #[tokio::test(start_paused = true)]

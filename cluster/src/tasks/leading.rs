@@ -7,7 +7,6 @@ use parking_lot::Mutex;
 use proto::{Life, NodeId};
 use tokio::time::Instant;
 
-use crate::lease::clock::ClusterClock;
 use crate::lease::pulse::Pulse;
 use crate::membership::Membership;
 use crate::peers::Method;
@@ -74,11 +73,10 @@ fn new_pulse(membership: &Membership, term: u64) -> Pulse {
         true => BTreeSet::new(),
         false => members.difference(&live).copied().collect(),
     };
-    let clock = ClusterClock::starting_at(membership.lease.last_time());
     let down_after = membership.options.timings.down_after;
     // A leader may start again within its term: its rounds must not be those of before.
     let before = membership.rounds_before();
-    Pulse::new((term, before), Instant::now(), down_after, down, clock)
+    Pulse::new((term, before), Instant::now(), down_after, down)
 }
 
 /// Everybody who gets a beat: members and whoever Raft knows.
@@ -113,7 +111,7 @@ fn send(membership: &Arc<Membership>, pulse: &Arc<Mutex<Pulse>>, id: NodeId, bea
     let round = beat.round;
     if id == membership.node_id() {
         let answer = membership.take_beat(&beat);
-        return pulse.lock().hear(id, round, Instant::now(), answer.wall_ms);
+        return pulse.lock().hear(id, round, Instant::now(), &answer);
     }
     let Some(contact) = contact(membership, id) else { return };
     let (membership, pulse) = (membership.clone(), pulse.clone());
@@ -121,9 +119,10 @@ fn send(membership: &Arc<Membership>, pulse: &Arc<Mutex<Pulse>>, id: NodeId, bea
         let deadline = membership.options.timings.beat;
         let to = contact.as_str();
         let call = membership.peers.call(Method::Heartbeat, id, to, &beat, deadline);
-        match call.await {
-            Ok(BeatAnswer { term, wall_ms }) if term == beat.term => {
-                pulse.lock().hear(id, round, Instant::now(), wall_ms);
+        let answer: Result<BeatAnswer, _> = call.await;
+        match answer {
+            Ok(answer) if answer.term == beat.term => {
+                pulse.lock().hear(id, round, Instant::now(), &answer);
             }
             Ok(answer) => tracing::info!(term = answer.term, "a node knows a later leader"),
             Err(status) => tracing::debug!(node = %id, error = status.message(), "no answer"),

@@ -2,8 +2,9 @@
 //!
 //! What was durable when a node went down is there when it is up again: in its head, or in a block.
 //! Damage may take what it touches: one place of a journal lies in a few frames, so that no more
-//! of them are lost, and they are reported. A torn tail is no damage. No node gives up a disk of
-//! which nothing was taken.
+//! of them are lost, and they are reported, but for those in the last group of a journal: nothing
+//! on the disk says that they were ever synced, so that damage there looks like a torn tail, which
+//! is no damage. No node gives up a disk of which nothing was taken.
 
 use super::{Contents, Violation, missing_from};
 use crate::ledger::Ledger;
@@ -24,6 +25,8 @@ pub struct Recovery {
     pub after: Contents,
     /// Frames of its journal when it went down.
     pub frames_before: u64,
+    /// How many of them nothing on the disk says to be durable: the last group.
+    pub frames_unproven: u64,
     /// Frames that were read at the start.
     pub frames_after: u64,
     /// Places of the disk that were damaged in the meantime.
@@ -65,13 +68,15 @@ pub fn check_given_up(node: &str, at_ms: i64, damages: usize, why: &str) -> Resu
 
 fn check_kept(recovery: &Recovery) -> Result<(), Violation> {
     let Recovery { before, after, frames_before, frames_after, damages, .. } = recovery;
+    let lost = frames_before.saturating_sub(*frames_after);
+    let looks_torn = *damages > 0 && (1..=recovery.frames_unproven).contains(&lost);
     if recovery.damages_reported == 0
+        && !looks_torn
         && let Some((key, t)) = missing_from(before, after)
     {
         let text = format!("{key} at {t} was durable and is gone, no damage is reported");
         return Err(violation(recovery, text));
     }
-    let lost = frames_before.saturating_sub(*frames_after);
     if lost > damages * FRAMES_PER_DAMAGE_MAX {
         let text =
             format!("{lost} of {frames_before} frames are gone for {damages} damaged places");
@@ -110,6 +115,26 @@ mod tests {
         assert!(check(&start(&both, &one, 1, 0), &ledger).is_err());
         assert!(check(&start(&both, &both, 0, 1), &ledger).is_err());
         assert!(check(&start(&one, &phantom, 0, 0), &ledger).is_err());
+    }
+
+    #[test]
+    fn damage_in_the_last_group_may_look_like_a_torn_tail() {
+        let (ledger, _) = acked(&[(5, 1), (6, 2)]);
+        let (both, one) = (contents(&[(5, bits(1)), (6, bits(2))]), contents(&[(5, bits(1))]));
+        let start = |damages, frames_after, frames_unproven| Recovery {
+            before: both.clone(),
+            after: one.clone(),
+            frames_before: 9,
+            frames_after,
+            frames_unproven,
+            damages,
+            damages_ever: damages,
+            ..Recovery::default()
+        };
+        check(&start(1, 8, 1), &ledger).unwrap();
+        assert!(check(&start(0, 8, 1), &ledger).is_err(), "nothing was damaged");
+        assert!(check(&start(1, 7, 1), &ledger).is_err(), "a frame before the group is gone");
+        assert!(check(&start(1, 9, 1), &ledger).is_err(), "no frame is gone");
     }
 
     #[test]

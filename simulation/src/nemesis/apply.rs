@@ -61,6 +61,8 @@ pub struct Nemesis {
     blocks: BTreeMap<usize, BTreeSet<String>>,
     /// Hosts whose disk is another one than they began with, and whether it is an old one.
     replaced: BTreeMap<usize, bool>,
+    /// How many disks were replaced.
+    replacements: usize,
     /// How often in a row each host's node refused to start.
     refusals: BTreeMap<usize, u32>,
     /// What nodes said when they gave up their disk for good, by host.
@@ -93,6 +95,7 @@ impl Nemesis {
             damaged: BTreeMap::new(),
             blocks: BTreeMap::new(),
             replaced: BTreeMap::new(),
+            replacements: 0,
             refusals: BTreeMap::new(),
             given_up: BTreeMap::new(),
             fired: BTreeMap::new(),
@@ -142,6 +145,17 @@ impl Nemesis {
         let is_full =
             |fault: &Fault| matches!(fault, Fault::FullDisk { host: of, .. } if *of == host);
         self.active.iter().any(|active| is_full(&active.fault))
+    }
+
+    /// Whether operations on a host's disk fail now.
+    fn has_failing_disk(&self, host: usize) -> bool {
+        let fails = |active: &Active| match active.fault {
+            Fault::FailingDisk { host: of, .. }
+            | Fault::FailingSync { host: of }
+            | Fault::FullDisk { host: of, .. } => of == host,
+            _ => false,
+        };
+        self.active.iter().any(fails)
     }
 
     /// Whether no fault is on and every host has a process.
@@ -269,16 +283,18 @@ impl Nemesis {
     fn operate(&mut self, index: usize, fleet: &Fleet) {
         let host = &fleet.hosts[index];
         let exits = host.take_exits();
-        let refused = exits.iter().any(|reason| is_final(reason));
-        let given_up = exits.into_iter().find(|reason| reason.contains(GIVEN_UP));
-        self.given_up.extend(given_up.map(|reason| (index, reason)));
-        if !refused {
+        let refusal = exits.iter().find(|reason| is_final(reason));
+        let Some(refusal) = refusal.filter(|_| !self.has_failing_disk(index)) else {
             self.refusals.remove(&index);
             return;
-        }
+        };
         let refusals = self.refusals.entry(index).or_default();
         *refusals += 1;
-        if *refusals >= REFUSALS_MAX && self.damaged.contains_key(&index) {
+        let is_for_good = *refusals >= REFUSALS_MAX;
+        if is_for_good || refusal.contains(GIVEN_UP) {
+            self.given_up.insert(index, refusal.clone());
+        }
+        if is_for_good && self.damaged.contains_key(&index) {
             self.refusals.remove(&index);
             self.replace_disk(index, fleet);
             *self.fired.entry("replaced by an operator").or_default() += 1;
@@ -349,6 +365,7 @@ impl Nemesis {
 
     fn end(&mut self, active: Active, fleet: &mut Fleet) {
         match &active.fault {
+            fault if fault.is_destructive() && !self.may_destroy() => {}
             Fault::Skew { host, .. } => fleet.hosts[*host].clock.set_offset_ms(0),
             Fault::SlowDisk { host, .. } => fleet.hosts[*host].slowness.set(Duration::ZERO),
             Fault::FailingDisk { host, .. }

@@ -22,6 +22,9 @@ pub struct Recovery {
     pub torn_tail_bytes: u64,
     /// The position of the last frame that was replayed, or [`Position::ZERO`].
     pub last: Position,
+    /// Everything up to here was durable: a later frame says so. What comes after it may be the
+    /// remains of a torn write, and damage there cannot be told from one.
+    pub synced: Position,
 }
 
 /// A run of positions without readable frames, while something valid comes after them, or, for a

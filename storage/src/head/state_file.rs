@@ -1,4 +1,5 @@
-//! `head.state`: the few facts about a head that must be known before its journal is read.
+//! `head.state`: the few facts about a head that must be known before its journal is read. Two
+//! copies, so that one damaged sector does not cost a whole disk.
 //!
 //! Layout (little endian): magic `granhead`, u32 version, u32 partitions, u64 window_ms, u64
 //! incarnation, u64 position of the last whole checkpoint (0: none), u64 highest position known
@@ -17,6 +18,8 @@ const NAME: &str = "head.state";
 const MAGIC: &[u8; 8] = b"granhead";
 const VERSION: u32 = 1;
 const BYTES: usize = 52;
+/// Where the second copy begins: in another sector, and another page.
+const COPY_AT: usize = 4096;
 
 /// See the module.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,9 +47,16 @@ impl HeadState {
         let io = |error| StorageError::io(format!("reading {}", path.display()), error);
         if files.exists(&path).map_err(io)? {
             let bytes = files.read(&path).map_err(io)?;
-            return HeadState::decode(&bytes)
-                .ok_or_else(|| StorageError::corrupt(path.display().to_string(), "bad checksum"))?
-                .accept(options);
+            let first = bytes.get(..BYTES).and_then(HeadState::decode);
+            let second = || bytes.get(COPY_AT..).and_then(HeadState::decode);
+            let state = first.or_else(second).ok_or_else(|| {
+                StorageError::corrupt(path.display().to_string(), "both copies have a bad checksum")
+            })?;
+            if first.is_none() {
+                let rewritten = state.write(files, dir);
+                tracing::warn!(path = %path.display(), ?rewritten, "one of two copies is damaged");
+            }
+            return state.accept(options);
         }
         let state = HeadState {
             partitions: options.partitions,
@@ -75,7 +85,11 @@ impl HeadState {
         let path = dir.join(NAME);
         let io = |error| StorageError::io(format!("writing {}", path.display()), error);
         files.create_dir_durable(dir).map_err(io)?;
-        files.write_atomic(&path, &self.encode()).map_err(io)
+        let copy = self.encode();
+        let mut both = copy.clone();
+        both.resize(COPY_AT, 0);
+        both.extend_from_slice(&copy);
+        files.write_atomic(&path, &both).map_err(io)
     }
 
     fn encode(&self) -> Vec<u8> {
@@ -129,7 +143,12 @@ mod tests {
         let window = HeadOptions { window_ms: 60_000, ..options.clone() };
         let error = HeadState::open(&files, dir, &window).unwrap_err().to_string();
         assert!(error.contains("--tsdb.min-block-duration"), "{error}");
-        files.flip(&dir.join(NAME), 20, 1);
+        let path = dir.join(NAME);
+        files.flip(&path, 20, 1);
+        assert_eq!(HeadState::open(&files, dir, &options).unwrap(), state);
+        files.flip(&path, COPY_AT as u64 + 20, 1);
+        assert_eq!(HeadState::open(&files, dir, &options).unwrap(), state, "the first was healed");
+        files.flip(&path, 20, 1);
         let error = HeadState::open(&files, dir, &options).unwrap_err();
         assert!(matches!(error, StorageError::Corrupt { .. }));
     }

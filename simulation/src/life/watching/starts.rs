@@ -18,6 +18,7 @@ use crate::nemesis::Nemesis;
 struct Left {
     held: Contents,
     frames: u64,
+    frames_unproven: u64,
     damages: usize,
 }
 
@@ -78,8 +79,10 @@ fn left(head: &Head, host: &Host, damages: usize) -> Left {
         Contents::new()
     };
     let copy = host.disk.durable_below(Path::new(HEAD));
-    let frames = open_head(&copy, &host.config).map_or(0, |head| head.recovery().frames);
-    Left { held, frames, damages }
+    let found = open_head(&copy, &host.config).map(|head| head.recovery().clone());
+    let found = found.unwrap_or_default();
+    let frames_unproven = found.last.0.saturating_sub(found.synced.0);
+    Left { held, frames: found.frames, frames_unproven, damages }
 }
 
 fn recovery(
@@ -99,6 +102,7 @@ fn recovery(
         before: left.held.clone(),
         after,
         frames_before: left.frames,
+        frames_unproven: left.frames_unproven,
         frames_after: found.frames,
         damages: damages.saturating_sub(left.damages) as u64,
         damages_ever: damages as u64,

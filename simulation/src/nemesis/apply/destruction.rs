@@ -1,5 +1,6 @@
 //! What takes durable data away: damage at rest, disks that are lost, and old ones that come back.
 
+use cluster::VOTERS_MAX;
 use journal::files::memory::MemoryFiles;
 
 use super::{Nemesis, RESTART_MS};
@@ -12,8 +13,17 @@ use crate::world::disk::{Area, Damaged};
 const BLOCK_COMPONENT: usize = 3;
 /// Of a hundred times that a disk was damaged, how often another host of the ring crashes then.
 const BESIDE_PERCENT: u64 = 60;
+/// How many disks a cluster with fewer hosts than voters can lose: with two lost, three of five
+/// voters are left.
+const REPLACEMENTS_MAX: usize = 2;
 
 impl Nemesis {
+    /// Whether one more disk can be lost. The identities of those that were replaced stay voters,
+    /// since nothing removes members yet, and a majority of the voters has to live on.
+    pub(super) fn may_destroy(&self) -> bool {
+        self.replacements < REPLACEMENTS_MAX || self.plan.hosts.len() >= VOTERS_MAX
+    }
+
     /// Damages one place of a disk.
     pub(super) fn damage(&mut self, host: usize, area: Area, fleet: &Fleet) {
         let damaged = fleet.hosts[host].disk.damage(area, &mut self.random);
@@ -47,6 +57,7 @@ impl Nemesis {
         host.disk.replace(&MemoryFiles::default());
         host.key_value.wipe();
         self.replaced.insert(index, false);
+        self.replacements += 1;
         self.note_damage(index, "the disk was replaced by an empty one".to_owned(), fleet);
     }
 

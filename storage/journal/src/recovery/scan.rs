@@ -248,6 +248,7 @@ impl<'a> Scan<'a> {
         for damage in &mut self.recovery.damaged {
             damage.maybe_unsynced = damage.first > self.synced;
         }
+        self.recovery.synced = self.synced;
     }
 }
 
