@@ -1,13 +1,15 @@
 //! Who this node is, on disk: node id, life number, cluster, promise and founding.
 //!
-//! The file `node` is one line `granary-node 1 <crc32c of the rest, hex>` and a JSON object. It is
-//! replaced whole and fsynced before anything that depends on it is said to another node.
+//! The file `node` is a file of slots ([`journal::files::slots`]) that hold JSON. It is fsynced
+//! before anything that depends on it is said to another node. A slot that is damaged leaves the
+//! one before, which is what an old copy of the disk has, and is told as one.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::io::ErrorKind;
 use std::sync::Arc;
 
 use journal::files::Files;
+use journal::files::slots::{SlotFile, SlotKind};
 use parking_lot::Mutex;
 use proto::rpc::Header;
 use proto::{ClusterId, Life, NodeId};
@@ -27,6 +29,8 @@ pub use record::{Founding, Promise};
 
 /// Name of the file in the data directory.
 const FILE_NAME: &str = "node";
+/// Slots have space for the lives of more than a thousand other nodes.
+const KIND: SlotKind = SlotKind { magic: b"GRND", slot_bytes: 1 << 16 };
 
 /// In the refusal of a call from an earlier life: the latest one that is known.
 const KNOWN_LIFE: &str = "x-granary-known-life";
@@ -45,11 +49,9 @@ const OUTDATED: &str =
 /// The node's identity. Changes are on disk when a method returns.
 #[derive(Debug)]
 pub struct Identity {
-    files: Arc<dyn Files>,
-    path: PathBuf,
     record: Mutex<Record>,
-    /// Held while the file is replaced: readers of the record do not wait for the disk.
-    writing: Mutex<()>,
+    /// Held while it is written to: readers of the record do not wait for the disk.
+    file: Mutex<SlotFile>,
     /// The life that this process began with.
     born: Life,
     lives: Lives,
@@ -65,20 +67,25 @@ impl Identity {
     ) -> Result<Identity> {
         files.create_dir_durable(data_dir)?;
         let path = data_dir.join(FILE_NAME);
-        let mut record = match files.exists(&path)? {
-            true => Record::decode(&files.read(&path)?)
-                .map_err(|e| ClusterError::Damaged(format!("{}: {e}", path.display())))?,
-            false => Record::new(NodeId(draw().max(1))),
+        let damaged = |why: String| ClusterError::Damaged(format!("{}: {why}", path.display()));
+        let (mut file, json) = match SlotFile::open(&*files, &path, KIND) {
+            Err(error) if error.kind() == ErrorKind::InvalidData => {
+                return Err(damaged(error.to_string()));
+            }
+            opened => opened?,
+        };
+        let mut record = match json {
+            Some(json) => Record::decode(&json).map_err(|error| damaged(error.to_string()))?,
+            None => Record::new(NodeId(draw().max(1))),
         };
         if record.is_outdated {
             return Err(ClusterError::Damaged(OUTDATED.to_owned()));
         }
         record.life.0 += 1;
-        files.write_atomic(&path, &record.encode()?)?;
+        file.write(&record.encode()?)?;
         let (born, lives) = (record.life, Lives::new(record.lives.clone()));
         let outdated = watch::Sender::new(None);
-        let (record, writing) = (Mutex::new(record), Mutex::default());
-        Ok(Identity { files, path, record, writing, born, lives, outdated })
+        Ok(Identity { record: record.into(), file: file.into(), born, lives, outdated })
     }
 
     /// Advances the life number, and keeps what was seen of others: a copy of the disk that is
@@ -171,12 +178,12 @@ impl Identity {
 
     /// Decides and changes the record under one lock: on disk first, then in memory.
     fn change<T>(&self, edit: impl FnOnce(&mut Record) -> T) -> Result<T> {
-        let _writing = self.writing.lock();
+        let mut file = self.file.lock();
         let known = self.record.lock().clone();
         let mut next = known.clone();
         let decided = edit(&mut next);
         if next != known {
-            self.files.write_atomic(&self.path, &next.encode()?)?;
+            file.write(&next.encode()?)?;
             *self.record.lock() = next;
         }
         Ok(decided)

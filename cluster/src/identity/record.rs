@@ -7,9 +7,6 @@ use serde::{Deserialize, Serialize};
 
 use super::hex::{hex_cluster_id, hex_id};
 
-/// First word of the file.
-const MAGIC: &str = "granary-node 1 ";
-
 /// A node's word that it will be a founder of this cluster and of no other.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Promise {
@@ -34,7 +31,7 @@ pub struct Founding {
     pub initialised: bool,
 }
 
-/// The whole file.
+/// All of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record {
     /// This node, drawn once.
@@ -70,21 +67,13 @@ impl Record {
         }
     }
 
-    /// Bytes of the file.
+    /// Bytes of a slot.
     pub fn encode(&self) -> std::io::Result<Vec<u8>> {
-        let json = serde_json::to_string_pretty(self)?;
-        Ok(format!("{MAGIC}{:08x}\n{json}", crc32c::crc32c(json.as_bytes())).into_bytes())
+        Ok(serde_json::to_vec_pretty(self)?)
     }
 
-    /// Reads a file; the error says what is wrong with it.
-    pub fn decode(bytes: &[u8]) -> Result<Record, String> {
-        let text = std::str::from_utf8(bytes).map_err(|_| "not text")?;
-        let (line, json) = text.split_once('\n').ok_or("cut short")?;
-        let crc = line.strip_prefix(MAGIC).ok_or("not a node file of version 1")?;
-        let crc = u32::from_str_radix(crc, 16).map_err(|_| "no checksum")?;
-        if crc != crc32c::crc32c(json.as_bytes()) {
-            return Err("the checksum does not fit: the file is damaged".to_owned());
-        }
-        serde_json::from_str(json).map_err(|e| e.to_string())
+    /// Reads a slot.
+    pub fn decode(bytes: &[u8]) -> serde_json::Result<Record> {
+        serde_json::from_slice(bytes)
     }
 }

@@ -96,16 +96,28 @@ fn a_node_comes_back_as_itself_with_a_new_life() {
 fn a_damaged_file_is_not_a_new_node() {
     let files = disk();
     open(&files);
+    open(&files);
     let path = Path::new("/data/node");
-    let whole = files.read(path).unwrap();
-    for byte in 0..whole.len() {
-        let mut damaged = whole.clone();
-        damaged[byte] ^= 1;
-        assert!(Record::decode(&damaged).is_err(), "byte {byte}");
+    let mut bytes = files.read(path).unwrap();
+    for slot in bytes.chunks_mut(KIND.slot_bytes) {
+        slot[100] ^= 1;
     }
-    files.write_atomic(path, &whole[..10]).unwrap();
+    files.write_atomic(path, &bytes).unwrap();
+    let opened = Identity::open(files.clone(), Path::new("/data"), || 43);
+    assert!(matches!(opened, Err(ClusterError::Damaged(_))));
+    files.write_atomic(path, &bytes[..10]).unwrap();
     let opened = Identity::open(files, Path::new("/data"), || 43);
     assert!(matches!(opened, Err(ClusterError::Damaged(_))));
+}
+
+#[test]
+fn a_full_disk_does_not_keep_a_node_from_a_new_life() {
+    let files = MemoryFiles::default();
+    let identity = open(&(Arc::new(files.clone()) as Arc<dyn Files>));
+    files.set_capacity_bytes(Some(0));
+    identity.advance().unwrap();
+    let again = Identity::open(Arc::new(files), Path::new("/data"), || 43).unwrap();
+    assert!(again.life() > identity.life());
 }
 
 #[test]

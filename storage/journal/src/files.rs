@@ -11,6 +11,7 @@ use std::sync::Arc;
 pub mod faulty;
 pub mod memory;
 mod os;
+pub mod slots;
 
 pub use os::OsFiles;
 
