@@ -34,9 +34,18 @@ pub struct MarkFile {
 }
 
 impl MarkFile {
-    /// Opens the file, or makes it, at its full size: later writes need no space.
+    /// Opens the file, or makes it, at its full size: later writes need no space. A file of which
+    /// nothing can be read is made anew: a log that is whole needs no mark, and one that is not
+    /// stops the node without one.
     pub fn open(files: &dyn Files, path: &Path) -> io::Result<MarkFile> {
-        let (file, json) = SlotFile::open(files, path, KIND)?;
+        let (file, json) = match SlotFile::open(files, path, KIND) {
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                tracing::warn!(%error, "what Raft acknowledged cannot be read");
+                files.remove_file(path)?;
+                SlotFile::open(files, path, KIND)?
+            }
+            opened => opened?,
+        };
         let mark = json.map(|json| serde_json::from_slice(&json)).transpose()?;
         Ok(MarkFile { written: Mutex::new((file, mark)) })
     }

@@ -150,13 +150,13 @@ mod tests {
             file.write(text.as_bytes()).unwrap();
             assert_eq!(open(&files).unwrap().1.as_deref(), Some(text.as_bytes()));
         }
-        assert!(files.flip(Path::new("/slots"), 512 + 30, 1));
+        assert!(files.flip(Path::new("/slots"), 512 + 22, 1));
         let (mut file, before) = open(&files).unwrap();
         assert_eq!(before.as_deref(), Some(&b"two"[..]), "the slot of before is whole");
         file.write(b"four").unwrap();
         assert_eq!(open(&files).unwrap().1.as_deref(), Some(&b"four"[..]));
-        assert!(files.flip(Path::new("/slots"), 30, 1));
-        assert!(files.flip(Path::new("/slots"), 512 + 30, 1));
+        assert!(files.flip(Path::new("/slots"), 22, 1));
+        assert!(files.flip(Path::new("/slots"), 512 + 22, 1));
         assert_eq!(open(&files).unwrap_err().kind(), io::ErrorKind::InvalidData);
     }
 
