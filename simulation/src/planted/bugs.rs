@@ -132,8 +132,8 @@ pub const BUGS: [Bug; 41] = [
     bug(
         "G3",
         "a file that is replaced is not synced in its directory",
-        &["I7", "I15"],
-        "after a power cut the old file is back: Raft's snapshot behind its log, a checkpoint, an identity that looks like an old disk's",
+        &["I7", "I12", "I15"],
+        "after a power cut the old file is back: Raft's snapshot behind its log, or a head.state of before the checkpoint for which segments of the journal were given up",
     ),
     bug(
         "G4",
