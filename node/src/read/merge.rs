@@ -125,8 +125,8 @@ impl Merged {
     }
 }
 
-/// Collects what all sources found under final labels. `names` is the query's dictionary. Labels are
-/// worked out on several threads; the series are merged by this one, in order.
+/// Collects what all sources found under final labels. `names` is the query's dictionary. Labels
+/// are worked out on several threads; the series are merged by this one, in order.
 pub fn merge(
     parts: Vec<PackedSeries>,
     rules: &LabelRules,

@@ -22,8 +22,9 @@ use crate::syntax::Selector;
 const ITEM_SERIES: usize = 64;
 /// Most values of an item of work, unless one series has more.
 const ITEM_VALUES: usize = 64 << 10;
-/// Steps from which on a row has values of its own, to be given away; shorter ones share theirs.
-const GIVEN_STEPS_MIN: usize = 64;
+/// Steps from which on a row has values of its own, to be given away. Shorter rows share theirs: to
+/// allocate each by itself would cost more than to copy those that are kept.
+const GIVEN_STEPS_MIN: usize = 512;
 
 /// Series of an item of work that has so many values for each.
 pub(super) fn item_length(steps: usize) -> usize {
@@ -158,7 +159,9 @@ impl Reader<'_> {
         series: Range<usize>,
         compute: &Compute<'_>,
     ) -> Item<'b> {
-        let mut item = Item::default();
+        let shares = self.windows.count < GIVEN_STEPS_MIN;
+        let room = if shares { series.len() * self.windows.count } else { 0 };
+        let mut item = Item { shared: Vec::with_capacity(room), ..Item::default() };
         let (mut columns, mut scratch) = (Columns::default(), Scratch::default());
         let mut values = vec![ABSENT; self.windows.count];
         for index in series {
