@@ -28,7 +28,7 @@ pub enum Answer {
     /// All of it.
     Whole(Vec<u8>),
     /// How to write it.
-    Large(LargeAnswer),
+    Large(Arc<LargeAnswer>),
 }
 
 /// An answer that is written while it is sent. It holds its place among the queries that run.
@@ -58,7 +58,7 @@ impl Answer {
         let pieces = Pieces::of(result);
         let large = pieces.bytes_expected() > WHOLE_BYTES_MAX && pieces.count() > 1;
         if large && knows_chunks {
-            return Answer::Large(LargeAnswer { pieces, end, _place: place });
+            return Answer::Large(Arc::new(LargeAnswer { pieces, end, _place: place }));
         }
         let mut body = SUCCESS.to_vec();
         pieces.append(&mut body);
@@ -81,13 +81,12 @@ impl Answer {
 
 impl LargeAnswer {
     /// Sends the pieces and, last, `None`. Ends early, without that, when nobody takes them.
-    async fn send(self, blocking: Blocking, sender: mpsc::Sender<Option<Bytes>>) {
-        let answer = Arc::new(self);
+    async fn send(self: Arc<Self>, blocking: Blocking, sender: mpsc::Sender<Option<Bytes>>) {
         let make = |index: usize| {
-            let (answer, blocking) = (answer.clone(), blocking.clone());
+            let (answer, blocking) = (self.clone(), blocking.clone());
             async move { run_on(&blocking, move || answer.piece(index)).await }
         };
-        let mut made = stream::iter(0..answer.pieces.count()).map(make).buffered(PIECES_AHEAD);
+        let mut made = stream::iter(0..self.pieces.count()).map(make).buffered(PIECES_AHEAD);
         while let Some(piece) = made.next().await {
             let Some(bytes) = piece else { return };
             if !matches!(timeout(STALL_MAX, sender.send(Some(bytes))).await, Ok(Ok(()))) {
