@@ -46,7 +46,7 @@ use crate::queryable::SeriesSet;
 use crate::result::{QueryResult, ResultValue, SampleCounts};
 use crate::syntax::{Expr, ExprKind, Type};
 pub(crate) use matrix::{LabelTable, Matrix};
-pub(crate) use row::{ABSENT, Value, ValueRef, is_present, put};
+pub(crate) use row::{ABSENT, Value, ValueRef, Values, is_present, put};
 pub(crate) use scalars::Scalar;
 
 /// Labels that name the metric, not the series: dropped by whatever makes a new metric.
@@ -64,7 +64,7 @@ pub(crate) struct Row<'r> {
     /// Whether the metric's name is to be dropped at the end.
     pub drop_name: bool,
     /// One a step; [`ABSENT`] where there is none, 0 where it is a histogram.
-    pub values: &'r mut [f64],
+    pub values: Values<'r>,
     /// The values that are histograms.
     pub histograms: HistogramColumn,
 }
@@ -72,7 +72,8 @@ pub(crate) struct Row<'r> {
 impl<'r> Row<'r> {
     /// A row of floats.
     pub(crate) fn floats(labels: &'r [PairId], drop_name: bool, values: &'r mut [f64]) -> Row<'r> {
-        Row { labels, drop_name, values, histograms: HistogramColumn::default() }
+        let (values, histograms) = (Values::Lent(values), HistogramColumn::default());
+        Row { labels, drop_name, values, histograms }
     }
 
     /// Whether there is no value at all.
@@ -209,7 +210,7 @@ impl Run<'_> {
                 (0..grid.count).for_each(|step| histograms.set(step, Arc::clone(histogram)));
             }
             let (labels, drop_name) = (row.labels, row.drop_name);
-            sink(run, Row { labels, drop_name, values: &mut values, histograms })
+            sink(run, Row { labels, drop_name, values: Values::Lent(&mut values), histograms })
         })
     }
 
@@ -240,7 +241,7 @@ impl Run<'_> {
         Ok(matrix)
     }
 
-    /// Copies a row into a matrix, within the budget.
+    /// Keeps a row in a matrix, within the budget.
     pub(crate) fn keep(&mut self, matrix: &mut Matrix, row: Row<'_>) -> Result<(), QueryError> {
         self.charge(row.values.len() + row.histograms.samples())?;
         matrix.push(row);

@@ -3,7 +3,8 @@
 mod histograms;
 mod stats;
 
-use std::io::{self, Write};
+use std::borrow::Borrow;
+use std::ops::Range;
 
 use histograms::write_histogram;
 
@@ -12,46 +13,103 @@ use crate::in_order::in_order;
 use crate::numbers::{write_integer, write_plain, write_sample};
 use crate::result::{QueryResult, ResultType};
 
-/// Series that are written as one piece, whichever thread does it.
-const PIECE_SERIES: usize = 64;
+/// Bytes of a piece, about, unless one series has more.
+pub const PIECE_BYTES: usize = 256 << 10;
 /// Bytes of an answer without its series, of the labels of a series, and of a point.
 const BYTES_EXPECTED: usize = 256;
 const SERIES_EXPECTED: usize = 256;
 const POINT_EXPECTED: usize = 28;
 
-/// Writes `{"resultType":…,"result":…}`, with `stats` if there are timings.
-pub fn write_data(result: &QueryResult, out: &mut impl Write) -> io::Result<()> {
-    let mut buffer = Vec::new();
-    buffer.extend_from_slice(b"{\"resultType\":\"");
-    buffer.extend_from_slice(result.result_type().name().as_bytes());
-    buffer.extend_from_slice(b"\",\"result\":");
-    match result.result_type() {
-        ResultType::Scalar | ResultType::String => write_pair(result, &mut buffer),
-        ResultType::Vector | ResultType::Matrix => write_series(result, &mut buffer, out)?,
+/// The `data` object of an answer, `{"resultType":…,"result":…}`, with `stats` if there are
+/// timings: pieces that can be written in any order, and make it one behind the other.
+pub struct Pieces<R> {
+    result: R,
+    stamps: Stamps,
+    /// Series and expected bytes of each piece. There is at least one.
+    pieces: Vec<(Range<usize>, usize)>,
+}
+
+impl<R: Borrow<QueryResult> + Sync> Pieces<R> {
+    /// The pieces of a result.
+    pub fn of(result: R) -> Pieces<R> {
+        let answer = result.borrow();
+        let (stamps, mut pieces) = (Stamps::of(answer), Vec::new());
+        let (mut first, mut bytes) = (0, BYTES_EXPECTED);
+        for index in 0..answer.series_len() {
+            let more = SERIES_EXPECTED + answer.samples_of(index) * POINT_EXPECTED;
+            if index > first && bytes + more > PIECE_BYTES {
+                pieces.push((first..index, bytes));
+                (first, bytes) = (index, 0);
+            }
+            bytes += more;
+        }
+        pieces.push((first..answer.series_len(), bytes));
+        Pieces { result, stamps, pieces }
     }
-    if let Some(timings) = &result.timings {
-        stats::write_stats(timings, &result.samples, &mut buffer);
+
+    /// Number of pieces.
+    pub fn count(&self) -> usize {
+        self.pieces.len()
     }
-    buffer.push(b'}');
-    out.write_all(&buffer)
+
+    /// Bytes of all pieces, roughly.
+    pub fn bytes_expected(&self) -> usize {
+        self.pieces.iter().map(|(_, bytes)| bytes).sum()
+    }
+
+    /// A piece, of which there must be so many.
+    pub fn piece(&self, index: usize) -> Vec<u8> {
+        // Memory that is not used costs nothing.
+        let mut out = Vec::with_capacity(self.pieces[index].1);
+        self.write(index, &mut out);
+        out
+    }
+
+    /// Appends all pieces, several made at a time.
+    pub fn append(&self, out: &mut Vec<u8>) {
+        out.reserve(self.bytes_expected());
+        if let [_] = self.pieces.as_slice() {
+            return self.write(0, out);
+        }
+        let workers = self.result.borrow().workers;
+        let mut take = |bytes: Vec<u8>| {
+            out.extend_from_slice(&bytes);
+            Ok::<(), std::convert::Infallible>(())
+        };
+        let Ok(()) = in_order(workers, self.count(), &|index| self.piece(index), &mut take);
+    }
+
+    fn write(&self, index: usize, out: &mut Vec<u8>) {
+        let result = self.result.borrow();
+        if index == 0 {
+            out.extend_from_slice(b"{\"resultType\":\"");
+            out.extend_from_slice(result.result_type().name().as_bytes());
+            out.extend_from_slice(b"\",\"result\":[");
+        }
+        if let ResultType::Scalar | ResultType::String = result.result_type() {
+            write_pair(result, out);
+        }
+        for series in self.pieces[index].0.clone() {
+            if series > 0 {
+                out.push(b',');
+            }
+            write_one(result, series, &self.stamps, out);
+        }
+        if index + 1 == self.count() {
+            out.push(b']');
+            if let Some(timings) = &result.timings {
+                stats::write_stats(timings, &result.samples, out);
+            }
+            out.push(b'}');
+        }
+    }
 }
 
 /// The `data` object as bytes.
 pub fn data(result: &QueryResult) -> Vec<u8> {
     let mut out = Vec::new();
-    append_data(result, &mut out);
+    Pieces::of(result).append(&mut out);
     out
-}
-
-/// Appends the `data` object to `out`.
-pub fn append_data(result: &QueryResult, out: &mut Vec<u8>) {
-    out.reserve(BYTES_EXPECTED + result.series_len() * expected_bytes(result));
-    write_data(result, out).expect("writing to memory does not fail");
-}
-
-/// Bytes that a series may take, roughly: memory that is not used costs nothing.
-fn expected_bytes(result: &QueryResult) -> usize {
-    SERIES_EXPECTED + result.steps() * POINT_EXPECTED
 }
 
 /// Writes a JSON array of texts, such as warnings.
@@ -66,9 +124,8 @@ pub fn write_texts(texts: &[String], out: &mut Vec<u8>) {
     out.push(b']');
 }
 
-/// A bare `[time,"value"]`.
+/// Time and value of a scalar or string.
 fn write_pair(result: &QueryResult, out: &mut Vec<u8>) {
-    out.push(b'[');
     if let Some((time, value)) = result.scalar() {
         write_plain(out, time as f64 / 1000.0);
         out.extend_from_slice(b",\"");
@@ -79,35 +136,6 @@ fn write_pair(result: &QueryResult, out: &mut Vec<u8>) {
         out.push(b',');
         write_text(value, out);
     }
-    out.push(b']');
-}
-
-/// Writes the series, several pieces at a time.
-fn write_series(
-    result: &QueryResult,
-    buffer: &mut Vec<u8>,
-    out: &mut impl Write,
-) -> io::Result<()> {
-    buffer.push(b'[');
-    out.write_all(buffer)?;
-    buffer.clear();
-    let count = result.series_len();
-    let stamps = Stamps::of(result);
-    let write = |piece: usize| {
-        let first = piece * PIECE_SERIES;
-        let mut bytes = Vec::with_capacity(PIECE_SERIES * expected_bytes(result));
-        for index in first..(first + PIECE_SERIES).min(count) {
-            if index > 0 {
-                bytes.push(b',');
-            }
-            write_one(result, index, &stamps, &mut bytes);
-        }
-        bytes
-    };
-    let pieces = count.div_ceil(PIECE_SERIES);
-    in_order(result.workers, pieces, &write, &mut |bytes: Vec<u8>| out.write_all(&bytes))?;
-    buffer.push(b']');
-    Ok(())
 }
 
 fn write_one(result: &QueryResult, index: usize, stamps: &Stamps, out: &mut Vec<u8>) {

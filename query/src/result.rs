@@ -194,12 +194,14 @@ impl QueryResult {
         labels.iter().map(|pair| self.names.pair(*pair))
     }
 
-    /// Points of a series at most; unknown, and 0, where series have times of their own.
-    pub(crate) fn steps(&self) -> usize {
+    /// Samples of series `index` at most, histograms counted by their weight.
+    pub(crate) fn samples_of(&self, index: usize) -> usize {
         match &self.value {
-            ResultValue::Vector { .. } => 1,
-            ResultValue::Matrix { grid, .. } => grid.count,
-            _ => 0,
+            ResultValue::Vector { matrix, .. } | ResultValue::Matrix { matrix, .. } => {
+                matrix.steps() + matrix.histograms(index).samples()
+            }
+            ResultValue::Ranges { series } => series[index].columns.samples(),
+            ResultValue::Scalar { .. } | ResultValue::String { .. } => 0,
         }
     }
 

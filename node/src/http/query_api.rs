@@ -10,6 +10,7 @@ use tokio::sync::Semaphore;
 use crate::read::{Blocking, Sources};
 
 mod admission;
+mod answer;
 mod evaluate;
 mod labels;
 mod language;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use parking_lot::Mutex;
 use proto::{Labels, Matcher, MetadataEntry, MetricType, NodeId, SeriesId, TenantName};
+use query::Workers;
 use storage::head::TenantStats;
 use storage::{PackedSeries, Selection, SeriesChunks, StorageError};
 
@@ -118,6 +119,10 @@ impl LocalHolder for FakeHolder {
 
     fn blocking(&self) -> Blocking {
         self.blocking.clone().unwrap_or_else(inline)
+    }
+
+    fn workers(&self) -> Workers {
+        Workers::one()
     }
 }
 

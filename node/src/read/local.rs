@@ -133,4 +133,8 @@ impl LocalHolder for StorageHolder {
     fn blocking(&self) -> Blocking {
         self.blocking.clone()
     }
+
+    fn workers(&self) -> Workers {
+        self.workers
+    }
 }

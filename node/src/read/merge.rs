@@ -1,16 +1,18 @@
 //! Series of all sources, each once.
 
+mod placing;
+
 use std::collections::BTreeMap;
-use std::hash::Hasher;
+use std::convert::Infallible;
 use std::ops::Range;
 
 use hashbrown::HashTable;
-use query::hashing::QueryHasher;
-use query::{Columns, Interner, PairId};
+use query::{Columns, Interner, PairId, Workers};
 use storage::chunk::ChunkError;
 use storage::packed::PackedGroup;
 use storage::{ChunkView, PackedSeries};
 
+use self::placing::{ITEM_SERIES, Placed, Placing, hash_of};
 use super::samples::{read_copies, read_replicas};
 
 /// How the labels of an answer are made of a series' own.
@@ -51,6 +53,19 @@ struct Copy {
 }
 
 impl Merged {
+    /// Empty, with room for all series of these parts, if those of a group have as many labels as
+    /// its first one, and the tenant's.
+    fn with_room(parts: &[PackedSeries]) -> Merged {
+        let groups = parts.iter().flat_map(PackedSeries::groups).filter(|group| !group.is_empty());
+        let pairs = groups.map(|group| group.len() * (group.numbers(0).len() + 1)).sum();
+        let series = parts.iter().map(PackedSeries::len).sum();
+        Merged {
+            pairs: Vec::with_capacity(pairs),
+            series: Vec::with_capacity(series),
+            ..Merged::default()
+        }
+    }
+
     /// Number of series.
     pub fn len(&self) -> usize {
         self.series.len()
@@ -110,22 +125,28 @@ impl Merged {
     }
 }
 
-/// Collects what all sources found under final labels. `names` is the query's dictionary.
-pub fn merge(parts: Vec<PackedSeries>, rules: LabelRules, names: &mut Interner) -> Merged {
+/// Collects what all sources found under final labels. `names` is the query's dictionary. Labels
+/// are worked out on several threads; the series are merged by this one, in order.
+pub fn merge(
+    parts: Vec<PackedSeries>,
+    rules: &LabelRules,
+    names: &mut Interner,
+    workers: Workers,
+) -> Merged {
+    let series: usize = parts.iter().map(PackedSeries::len).sum();
+    let workers = if series > ITEM_SERIES { workers } else { Workers::one() };
+    let placing = Placing::of(&parts, rules, names);
     let mut merge = Merge {
-        rules,
-        names,
-        merged: Merged::default(),
-        by_pairs: HashTable::with_capacity(parts.iter().map(PackedSeries::len).sum()),
+        merged: Merged::with_room(&parts),
+        by_pairs: HashTable::with_capacity(series),
         further: Vec::new(),
-        lost: BTreeMap::new(),
-        pairs: Vec::new(),
-        dropped: Vec::new(),
+        lost: BTreeMap::from([(Vec::new(), 0)]),
     };
-    merge.lost_number();
-    for (number, part) in parts.iter().enumerate() {
-        merge.add(number as u32, part);
-    }
+    let mut take = |placed| {
+        merge.add(placed);
+        Ok::<(), Infallible>(())
+    };
+    let Ok(()) = query::in_order(workers, placing.items(), &|item| placing.place(item), &mut take);
     let Merge { mut merged, further, lost, .. } = merge;
     let ranks = ranks(&lost, names);
     merged.put_further(further, &ranks);
@@ -133,9 +154,7 @@ pub fn merge(parts: Vec<PackedSeries>, rules: LabelRules, names: &mut Interner) 
     merged
 }
 
-struct Merge<'n> {
-    rules: LabelRules,
-    names: &'n mut Interner,
+struct Merge {
     merged: Merged,
     /// Numbers of the series by their pairs.
     by_pairs: HashTable<u32>,
@@ -143,89 +162,29 @@ struct Merge<'n> {
     further: Vec<(u32, Copy)>,
     /// Numbers of sets of dropped pairs; that of the empty one is 0.
     lost: BTreeMap<Vec<PairId>, u32>,
-    /// Final and dropped pairs of the series that is added.
-    pairs: Vec<PairId>,
-    dropped: Vec<PairId>,
 }
 
-/// What becomes of a packed pair.
-#[derive(Clone, Copy)]
-struct Translated {
-    pair: PairId,
-    role: Role,
-}
-
-#[derive(Clone, Copy)]
-enum Role {
-    BeforeTenant,
-    AfterTenant,
-    Dropped,
-}
-
-impl Merge<'_> {
-    fn add(&mut self, part: u32, packed: &PackedSeries) {
-        let translated = self.translate(packed);
-        for (number, group) in packed.groups().iter().enumerate() {
-            let tenant = self.names.intern(&self.rules.tenant_label, group.tenant().as_str());
-            for index in 0..group.len() {
-                self.place(group.numbers(index), &translated, tenant);
-                let lost = if self.dropped.is_empty() { 0 } else { self.lost_number() };
-                self.insert(Copy { lost, part, group: number as u32, index: index as u32 });
-            }
+impl Merge {
+    fn add(&mut self, placed: Placed) {
+        let Placed { part, group, first, pairs, series, dropped } = placed;
+        let (mut start, mut dropped) = (0, dropped.into_iter().peekable());
+        for (offset, (end, hash)) in series.into_iter().enumerate() {
+            let dropped = dropped.next_if(|(of, _)| *of == offset);
+            let lost = dropped.map_or(0, |(_, pairs)| self.lost_number(pairs));
+            let index = (first + offset) as u32;
+            self.insert(&pairs[start..end], hash, Copy { lost, part, group, index });
+            start = end;
         }
     }
 
-    fn translate(&mut self, packed: &PackedSeries) -> Vec<Translated> {
-        let mut translated = Vec::with_capacity(packed.pairs().len());
-        for number in 0..packed.pairs().len() as u32 {
-            let labels = packed.pairs().pair(number);
-            let (name, value) = labels.iter().next().expect("a pair is a label set of one");
-            let tenant_label = self.rules.tenant_label.as_str();
-            let is_dropped =
-                name == tenant_label || self.rules.replica_labels.iter().any(|l| l == name);
-            let role = match is_dropped {
-                true => Role::Dropped,
-                false if name < tenant_label => Role::BeforeTenant,
-                false => Role::AfterTenant,
-            };
-            translated.push(Translated { pair: self.names.intern(name, value), role });
-        }
-        translated
-    }
-
-    /// Sorts the pairs of a series into final and dropped ones; the tenant's has its place by name.
-    fn place(&mut self, numbers: &[u32], translated: &[Translated], tenant: PairId) {
-        self.pairs.clear();
-        self.dropped.clear();
-        let mut tenant = Some(tenant);
-        for number in numbers {
-            let Translated { pair, role } = translated[*number as usize];
-            match role {
-                Role::Dropped => {
-                    self.dropped.push(pair);
-                    continue;
-                }
-                Role::BeforeTenant => {}
-                Role::AfterTenant => self.pairs.extend(tenant.take()),
-            }
-            self.pairs.push(pair);
-        }
-        self.pairs.extend(tenant);
-    }
-
-    fn lost_number(&mut self) -> u32 {
-        if let Some(known) = self.lost.get(&self.dropped) {
-            return *known;
-        }
+    fn lost_number(&mut self, dropped: Vec<PairId>) -> u32 {
         let number = self.lost.len() as u32;
-        self.lost.insert(self.dropped.clone(), number);
-        number
+        *self.lost.entry(dropped).or_insert(number)
     }
 
-    /// Adds a copy of the series that has the pairs at hand.
-    fn insert(&mut self, copy: Copy) {
-        let hash = hash_of(&self.pairs);
-        let (merged, pairs) = (&mut self.merged, &self.pairs);
+    /// Adds a copy of the series that has these pairs.
+    fn insert(&mut self, pairs: &[PairId], hash: u64, copy: Copy) {
+        let merged = &mut self.merged;
         let is_it = |number: &u32| merged.pairs(*number as usize) == pairs;
         if let Some(known) = self.by_pairs.find(hash, is_it) {
             self.further.push((*known, copy));
@@ -276,12 +235,6 @@ fn ranks(lost: &BTreeMap<Vec<PairId>, u32>, names: &Interner) -> Vec<u32> {
         ranks[number as usize] = rank as u32;
     }
     ranks
-}
-
-fn hash_of(pairs: &[PairId]) -> u64 {
-    let mut hasher = QueryHasher::default();
-    pairs.iter().for_each(|pair| hasher.write_u32(*pair));
-    hasher.finish()
 }
 
 /// Orders chunks by time and drops those whose bytes are there twice.

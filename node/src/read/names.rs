@@ -39,10 +39,10 @@ impl Fanout {
             found.warnings.extend(answer.warnings);
             parts.extend(answer.parts);
         }
-        let rules = self.rules();
+        let (rules, workers) = (self.rules(), self.sources.local.workers());
         let sets = self.compute(parts, move |parts| {
             let mut names = Interner::default();
-            let merged = merge(parts, rules, &mut names);
+            let merged = merge(parts, &rules, &mut names, workers);
             let sets = (0..merged.len()).map(|index| names.labels(merged.pairs(index)));
             let mut sets = sets.collect::<Result<Vec<Labels>, _>>()?;
             sets.sort();

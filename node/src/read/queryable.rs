@@ -139,7 +139,8 @@ impl Queryable for NodeQueryable {
         selection.latest_only = request.latest_only;
         let Answer { parts, warnings } = self.fanout.series(&selection).await?;
         let (rules, dictionary) = (self.fanout.rules(), dictionary.clone());
-        let merge = move |parts| merge(parts, rules, &mut dictionary.lock());
+        let workers = self.fanout.sources.local.workers();
+        let merge = move |parts| merge(parts, &rules, &mut dictionary.lock(), workers);
         let merged = self.fanout.compute(parts, merge);
         Ok(SeriesSet { batches: batches(merged.await?), warnings })
     }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use proto::{Matcher, MetadataEntry, NodeId, TenantName};
+use query::Workers;
 use storage::head::TenantStats;
 use storage::{PackedSeries, Selection, StorageError};
 use ulid::Ulid;
@@ -78,6 +79,8 @@ pub trait LocalHolder: Send + Sync {
     fn authority(&self) -> Authority;
     /// Where the calls above are made.
     fn blocking(&self) -> Blocking;
+    /// Threads that they, and what is made of their answers, may take.
+    fn workers(&self) -> Workers;
 }
 
 /// The other holders. Deadlines are the caller's: it drops the future.

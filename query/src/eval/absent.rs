@@ -19,7 +19,7 @@ impl Run<'_> {
         self.check_row(grid)?;
         let mut values = vec![1.0; grid.count];
         self.stream(arg, grid, &mut |_, row| {
-            let slots = values.iter_mut().zip(row.values).filter(|(_, v)| is_present(**v));
+            let slots = values.iter_mut().zip(&*row.values).filter(|(_, v)| is_present(**v));
             slots.for_each(|(slot, _)| *slot = ABSENT);
             Ok(())
         })?;

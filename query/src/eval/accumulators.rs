@@ -1,6 +1,6 @@
 //! Dense accumulators `[group][step]` of the aggregations that fold value by value.
 
-use super::{ABSENT, is_present};
+use super::{ABSENT, Values, is_present};
 use crate::syntax::AggregateOp;
 use proto::kahan::Sum;
 
@@ -71,99 +71,141 @@ impl Variance {
     }
 }
 
-/// One aggregation's accumulators.
-pub(crate) enum Accumulators {
-    Sum {
-        sums: Vec<Sum>,
-        present: Vec<bool>,
-    },
-    Mean(Vec<Mean>),
-    Variance {
-        slots: Vec<Variance>,
-        root: bool,
-    },
-    /// Value a slot: count, extreme, or one.
-    Plain {
-        op: AggregateOp,
-        slots: Vec<f64>,
-    },
+/// The accumulators of an aggregation: of each group one a step.
+pub(crate) struct Accumulators {
+    op: AggregateOp,
+    groups: Vec<Group>,
+}
+
+/// What is known of a group at each step.
+enum Group {
+    /// The only row so far; [`ABSENT`] where it has none.
+    One(Box<[f64]>),
+    /// Sums, [`ABSENT`] where there was no value, and what rounding has taken from each.
+    Sums(Box<[f64]>, Box<[f64]>),
+    Means(Box<[Mean]>),
+    Variances(Box<[Variance]>),
+    /// Count, extreme, or one.
+    Plain(Box<[f64]>),
 }
 
 impl Accumulators {
     /// Those of an operator; `None` if it does not fold value by value.
     pub(crate) fn new(op: AggregateOp) -> Option<Accumulators> {
         use AggregateOp::*;
-        Some(match op {
-            Sum => Accumulators::Sum { sums: Vec::new(), present: Vec::new() },
-            Avg => Accumulators::Mean(Vec::new()),
-            Stddev => Accumulators::Variance { slots: Vec::new(), root: true },
-            Stdvar => Accumulators::Variance { slots: Vec::new(), root: false },
-            Count | Min | Max | Group => Accumulators::Plain { op, slots: Vec::new() },
-            Topk | Bottomk | Limitk | LimitRatio | CountValues | Quantile => return None,
-        })
-    }
-
-    /// Makes room for one more group.
-    pub(crate) fn grow(&mut self, steps: usize) {
-        match self {
-            Accumulators::Sum { sums, present } => {
-                sums.resize(sums.len() + steps, Sum::default());
-                present.resize(present.len() + steps, false);
+        match op {
+            Sum | Avg | Stddev | Stdvar | Count | Min | Max | Group => {
+                Some(Accumulators { op, groups: Vec::new() })
             }
-            Accumulators::Mean(slots) => slots.resize(slots.len() + steps, Mean::default()),
-            Accumulators::Variance { slots, .. } => {
-                slots.resize(slots.len() + steps, Variance::default());
-            }
-            Accumulators::Plain { slots, .. } => slots.resize(slots.len() + steps, ABSENT),
+            Topk | Bottomk | Limitk | LimitRatio | CountValues | Quantile => None,
         }
     }
 
-    /// Folds a row into a group.
+    /// Adds a group that has one row so far. Many groups never get a second one.
+    pub(crate) fn begin(&mut self, first: Values<'_>) {
+        self.groups.push(Group::One(first.keep()));
+    }
+
+    /// Folds a further row into a group.
     pub(crate) fn add(&mut self, group: usize, row: &[f64]) {
-        let slots = group * row.len()..(group + 1) * row.len();
+        let group = &mut self.groups[group];
+        if let Group::One(first) = group {
+            let first = std::mem::take(first);
+            *group = Group::of(self.op, first);
+        }
+        group.add(self.op, row);
+    }
+
+    /// The values of each group.
+    pub(crate) fn finish(self) -> impl Iterator<Item = Box<[f64]>> {
+        let op = self.op;
+        self.groups.into_iter().map(move |group| match group {
+            Group::One(first) => Group::of(op, first).finish(op),
+            group => group.finish(op),
+        })
+    }
+}
+
+impl Group {
+    /// The accumulators after one row.
+    fn of(op: AggregateOp, first: Box<[f64]>) -> Group {
+        let mut group = match op {
+            AggregateOp::Sum => {
+                // What adding to zero makes of it: no negative zero, and nothing is lost.
+                let mut sums = first;
+                sums.iter_mut().filter(|sum| is_present(**sum)).for_each(|sum| *sum += 0.0);
+                return Group::Sums(sums, Box::default());
+            }
+            AggregateOp::Avg => Group::Means(vec![Mean::default(); first.len()].into()),
+            AggregateOp::Stddev | AggregateOp::Stdvar => {
+                Group::Variances(vec![Variance::default(); first.len()].into())
+            }
+            _ => {
+                let mut slots = first;
+                let present = slots.iter_mut().filter(|slot| is_present(**slot));
+                present.for_each(|slot| *slot = plain(op, ABSENT, *slot));
+                return Group::Plain(slots);
+            }
+        };
+        group.add(op, &first);
+        group
+    }
+
+    fn add(&mut self, op: AggregateOp, row: &[f64]) {
         match self {
-            Accumulators::Sum { sums, present } => {
-                let slots = sums[slots.clone()].iter_mut().zip(&mut present[slots]);
-                for ((sum, present), value) in slots.zip(row).filter(|(_, v)| is_present(**v)) {
-                    sum.add(*value);
-                    *present = true;
+            Group::One(_) => {}
+            Group::Sums(sums, lost) => {
+                if lost.is_empty() {
+                    *lost = vec![0.0; sums.len()].into();
                 }
+                add_to_sums(sums, lost, row);
             }
-            Accumulators::Mean(means) => {
-                let slots = means[slots].iter_mut().zip(row).filter(|(_, v)| is_present(**v));
-                slots.for_each(|(mean, value)| mean.add(*value));
-            }
-            Accumulators::Variance { slots: all, .. } => {
-                let slots = all[slots].iter_mut().zip(row).filter(|(_, v)| is_present(**v));
+            Group::Means(slots) => {
+                let slots = slots.iter_mut().zip(row).filter(|(_, v)| is_present(**v));
                 slots.for_each(|(slot, value)| slot.add(*value));
             }
-            Accumulators::Plain { op, slots: all } => {
-                let op = *op;
-                let slots = all[slots].iter_mut().zip(row).filter(|(_, v)| is_present(**v));
+            Group::Variances(slots) => {
+                let slots = slots.iter_mut().zip(row).filter(|(_, v)| is_present(**v));
+                slots.for_each(|(slot, value)| slot.add(*value));
+            }
+            Group::Plain(slots) => {
+                let slots = slots.iter_mut().zip(row).filter(|(_, v)| is_present(**v));
                 slots.for_each(|(slot, value)| *slot = plain(op, *slot, *value));
             }
         }
     }
 
-    /// Writes a group's values.
-    pub(crate) fn finish(&self, group: usize, out: &mut [f64]) {
-        let first = group * out.len();
-        for (step, value) in out.iter_mut().enumerate() {
-            *value = self.slot(first + step);
+    fn finish(self, op: AggregateOp) -> Box<[f64]> {
+        match self {
+            Group::One(values) | Group::Plain(values) => values,
+            Group::Sums(mut sums, lost) => {
+                let slots = sums.iter_mut().zip(&lost).filter(|(sum, _)| is_present(**sum));
+                slots.for_each(|(sum, lost)| *sum = Sum { sum: *sum, compensation: *lost }.both());
+                sums
+            }
+            Group::Means(slots) => {
+                let value = |mean: &Mean| if mean.count > 0.0 { mean.finish() } else { ABSENT };
+                slots.iter().map(value).collect()
+            }
+            Group::Variances(slots) => {
+                let root = op == AggregateOp::Stddev;
+                let of = |slot: &Variance| if root { slot.finish().sqrt() } else { slot.finish() };
+                let value = |slot: &Variance| if slot.count > 0.0 { of(slot) } else { ABSENT };
+                slots.iter().map(value).collect()
+            }
         }
     }
+}
 
-    fn slot(&self, slot: usize) -> f64 {
-        match self {
-            Accumulators::Sum { sums, present } if present[slot] => sums[slot].both(),
-            Accumulators::Mean(slots) if slots[slot].count > 0.0 => slots[slot].finish(),
-            Accumulators::Variance { slots, root } if slots[slot].count > 0.0 => {
-                let variance = slots[slot].finish();
-                if *root { variance.sqrt() } else { variance }
-            }
-            Accumulators::Plain { slots, .. } => slots[slot],
-            _ => ABSENT,
-        }
+/// Adds a row without branches, so that several steps are added at a time.
+fn add_to_sums(sums: &mut [f64], lost: &mut [f64], row: &[f64]) {
+    for ((sum, lost), value) in sums.iter_mut().zip(lost).zip(row) {
+        let before = if is_present(*sum) { *sum } else { 0.0 };
+        let mut next = Sum { sum: before, compensation: *lost };
+        next.add(*value);
+        let is_there = is_present(*value);
+        *sum = if is_there { next.sum } else { *sum };
+        *lost = if is_there { next.compensation } else { *lost };
     }
 }
 
@@ -194,18 +236,34 @@ mod tests {
         assert_eq!(Mean::of(&[52.0; 11]), 52.0);
     }
 
+    /// Each group's values, from rows and the groups that they belong to, first rows in order.
+    fn folded(op: AggregateOp, rows: &[(usize, [f64; 2])]) -> Vec<Box<[f64]>> {
+        let mut accumulators = Accumulators::new(op).unwrap();
+        for (group, mut row) in rows.iter().copied() {
+            match group < accumulators.groups.len() {
+                true => accumulators.add(group, &row),
+                false => accumulators.begin(Values::Lent(&mut row)),
+            }
+        }
+        accumulators.finish().collect()
+    }
+
     #[test]
-    fn groups_are_dense_and_absent_where_nothing_was() {
-        let mut sums = Accumulators::new(AggregateOp::Sum).unwrap();
-        sums.grow(2);
-        sums.grow(2);
-        sums.add(1, &[1.0, ABSENT]);
-        sums.add(1, &[2.0, ABSENT]);
-        let mut out = [0.0; 2];
-        sums.finish(1, &mut out);
-        assert_eq!(out[0], 3.0);
-        assert!(!is_present(out[1]));
-        sums.finish(0, &mut out);
-        assert!(out.iter().all(|v| !is_present(*v)));
+    fn groups_are_absent_where_nothing_was() {
+        let rows = [(0, [ABSENT, -0.0]), (1, [1.0, ABSENT]), (1, [2.0, ABSENT])];
+        let sums = folded(AggregateOp::Sum, &rows);
+        assert!(!is_present(sums[0][0]) && !is_present(sums[1][1]));
+        assert_eq!((sums[0][1].to_bits(), sums[1][0]), (0, 3.0));
+    }
+
+    #[test]
+    fn a_first_row_counts_like_any_other() {
+        use AggregateOp::*;
+        for op in [Sum, Avg, Stddev, Stdvar, Count, Min, Max, Group] {
+            let (x, y) = ([5.0, ABSENT], [-3.0, 7.0]);
+            let one = folded(op, &[(0, [ABSENT; 2]), (0, x)]);
+            assert_eq!(one[0][0], folded(op, &[(0, x)])[0][0], "{op:?}");
+            assert_eq!(folded(op, &[(0, x), (0, y)]), folded(op, &[(0, y), (0, x)]), "{op:?}");
+        }
     }
 }

@@ -4,7 +4,7 @@
 use super::accumulators::Accumulators;
 use super::folded_histograms::FoldedHistograms;
 use super::groups::{Groups, Keying};
-use super::{ABSENT, Row, Run, Sink, is_present};
+use super::{Row, Run, Sink, Values, is_present};
 use crate::annotations::NoteSet;
 use crate::error::QueryError;
 use crate::plan::Grid;
@@ -55,7 +55,6 @@ impl Run<'_> {
             let (group, new) = groups.number(keying.key(run, row.labels));
             if new {
                 run.charge(grid.count)?;
-                accumulators.grow(grid.count);
                 drop_name.push(false);
             }
             drop_name[group] |= row.drop_name;
@@ -64,18 +63,20 @@ impl Run<'_> {
                 run.charge(folded.take(&mut row, group, &mut notes))?;
                 run.add_notes(aggregation.expr.span.start, notes, row.labels);
             }
-            accumulators.add(group, row.values);
+            match new {
+                true => accumulators.begin(row.values),
+                false => accumulators.add(group, &row.values),
+            }
             Ok(())
         })?;
-        let mut values = vec![ABSENT; grid.count];
-        for (group, drop_name) in drop_name.iter().enumerate() {
-            accumulators.finish(group, &mut values);
+        for (group, (mut values, drop_name)) in accumulators.finish().zip(drop_name).enumerate() {
             let mut notes = NoteSet::default();
             let histograms = folded.finish(group, &mut values, &mut notes);
             self.add_notes(aggregation.expr.span.start, notes, &[]);
             if values.iter().any(|v| is_present(*v)) {
                 let labels = groups.labels.get(group);
-                sink(self, Row { labels, drop_name: *drop_name, values: &mut values, histograms })?;
+                let values = Values::Given(values);
+                sink(self, Row { labels, drop_name, values, histograms })?;
             }
         }
         let held = groups.len() * grid.count + folded.samples;

@@ -93,7 +93,7 @@ impl WithScalar {
             let scalar = ValueRef::Float(self.scalar.at(step));
             let (a, b) = if self.scalar_first { (scalar, of) } else { (of, scalar) };
             let value = self.operation.apply_to_kinds(a, b, of, &mut notes);
-            put(value, step, row.values, &mut row.histograms);
+            put(value, step, &mut row.values, &mut row.histograms);
         }
         notes
     }

@@ -6,7 +6,7 @@ use super::kernels::{self, Call, Scratch};
 use super::mixed::Output;
 use super::ranges::RangeRow;
 use super::selectors::Pick;
-use super::{ABSENT, Row, Run, Scalar, Sink, is_present, mixed};
+use super::{ABSENT, Row, Run, Scalar, Sink, Values, is_present, mixed};
 use crate::annotations::NoteSet;
 use crate::error::QueryError;
 use crate::functions::{Function, Kind, Window};
@@ -108,7 +108,8 @@ impl Run<'_> {
                 Output { values: &mut values, histograms: &mut histograms, notes: &mut notes };
             compute_window(&call, row.columns, &mut scratch, out);
             let RangeRow { labels, drop_name, .. } = row;
-            take(run, Row { labels, drop_name, values: &mut values, histograms }, notes)
+            let values = Values::Lent(&mut values);
+            take(run, Row { labels, drop_name, values, histograms }, notes)
         })
     }
 

@@ -7,7 +7,7 @@ use super::kernels::Scratch;
 use super::mixed::Output;
 use super::ranges::remove_stale;
 use super::windows::Windows;
-use super::{ABSENT, Row, Run, is_present};
+use super::{ABSENT, Row, Run, Values, is_present};
 use crate::annotations::NoteSet;
 use crate::dictionary::PairId;
 use crate::error::QueryError;
@@ -22,6 +22,14 @@ use crate::syntax::Selector;
 const ITEM_SERIES: usize = 64;
 /// Most values of an item of work, unless one series has more.
 const ITEM_VALUES: usize = 64 << 10;
+/// Steps from which on a row has values of its own, to be given away. Shorter rows share theirs: to
+/// allocate each by itself would cost more than to copy those that are kept.
+const GIVEN_STEPS_MIN: usize = 512;
+
+/// Series of an item of work that has so many values for each.
+pub(super) fn item_length(steps: usize) -> usize {
+    (ITEM_VALUES / steps.max(1)).clamp(1, ITEM_SERIES)
+}
 
 /// Computes the values of a series from its samples, absent ones to begin with; whether there is
 /// any.
@@ -54,8 +62,9 @@ struct Reader<'q> {
 /// Results of some series.
 #[derive(Default)]
 struct Item<'q> {
-    values: Vec<f64>,
     rows: Vec<Made<'q>>,
+    /// Values of the rows that have none of their own, one behind the other.
+    shared: Vec<f64>,
     counts: SampleCounts,
     /// Why the next series has no row.
     failure: Option<QueryError>,
@@ -63,6 +72,7 @@ struct Item<'q> {
 
 struct Made<'q> {
     labels: &'q [PairId],
+    own: Option<Box<[f64]>>,
     histograms: HistogramColumn,
     notes: NoteSet,
 }
@@ -87,7 +97,7 @@ impl<'q> Run<'q> {
             cancel: self.cancel,
         };
         let set = self.selected(selector);
-        let length = (ITEM_VALUES / steps.max(1)).clamp(1, ITEM_SERIES);
+        let length = item_length(steps);
         let items: Vec<(&dyn SeriesBatch, Range<usize>)> = set
             .batches
             .iter()
@@ -96,11 +106,15 @@ impl<'q> Run<'q> {
                 starts.map(|at| (&**batch, at..(at + length).min(batch.len())))
             })
             .collect();
-        // Rows so long that few can be held are made one at a time.
-        let long = steps > ITEM_VALUES;
-        let workers = if long { Workers::one() } else { self.plan.options.workers };
+        let workers = self.workers_for(steps);
         let work = |item: usize| reader.item(items[item].0, items[item].1.clone(), compute);
         in_order(workers, items.len(), &work, &mut |item| self.take_item(item, steps, take))
+    }
+
+    /// The threads that may make rows of so many steps: those so long that few can be held are
+    /// made one at a time.
+    pub(super) fn workers_for(&self, steps: usize) -> Workers {
+        if steps > ITEM_VALUES { Workers::one() } else { self.plan.options.workers }
     }
 
     fn take_item(
@@ -111,12 +125,30 @@ impl<'q> Run<'q> {
     ) -> Result<(), QueryError> {
         self.check_cancel()?;
         self.count_read(item.counts);
-        for (made, values) in item.rows.into_iter().zip(item.values.chunks_exact_mut(steps.max(1)))
-        {
-            let Made { labels, histograms, notes } = made;
+        let mut shared = item.shared.chunks_exact_mut(steps.max(1));
+        for Made { labels, own, histograms, notes } in item.rows {
+            let values = match own {
+                Some(values) => Values::Given(values),
+                None => Values::Lent(shared.next().expect("every row has values")),
+            };
             take(self, Row { labels, drop_name: false, values, histograms }, notes)?;
         }
         item.failure.map_or(Ok(()), Err)
+    }
+}
+
+impl<'q> Item<'q> {
+    fn push(
+        &mut self,
+        labels: &'q [PairId],
+        values: &[f64],
+        (histograms, notes): (HistogramColumn, NoteSet),
+    ) {
+        let own = (values.len() >= GIVEN_STEPS_MIN).then(|| Box::from(values));
+        if own.is_none() {
+            self.shared.extend_from_slice(values);
+        }
+        self.rows.push(Made { labels, own, histograms, notes });
     }
 }
 
@@ -127,8 +159,11 @@ impl Reader<'_> {
         series: Range<usize>,
         compute: &Compute<'_>,
     ) -> Item<'b> {
-        let mut item = Item::default();
+        let shares = self.windows.count < GIVEN_STEPS_MIN;
+        let room = if shares { series.len() * self.windows.count } else { 0 };
+        let mut item = Item { shared: Vec::with_capacity(room), ..Item::default() };
         let (mut columns, mut scratch) = (Columns::default(), Scratch::default());
+        let mut values = vec![ABSENT; self.windows.count];
         for index in series {
             if let Err(error) = self.read(batch, index, &mut columns) {
                 item.failure = Some(error);
@@ -138,16 +173,16 @@ impl Reader<'_> {
             item.counts.total += total;
             item.counts.read += read;
             item.counts.peak = item.counts.peak.max(peak);
-            let start = item.values.len();
-            item.values.resize(start + self.windows.count, ABSENT);
+            if columns.is_empty() {
+                continue;
+            }
+            values.fill(ABSENT);
             let (mut histograms, mut notes) = (HistogramColumn::default(), NoteSet::default());
-            let values = &mut item.values[start..];
-            let output = Output { values, histograms: &mut histograms, notes: &mut notes };
-            let any = !columns.is_empty() && compute(&columns, &mut scratch, output);
+            let output =
+                Output { values: &mut values, histograms: &mut histograms, notes: &mut notes };
+            let any = compute(&columns, &mut scratch, output);
             if any || !notes.is_empty() {
-                item.rows.push(Made { labels: batch.labels(index), histograms, notes });
-            } else {
-                item.values.truncate(start);
+                item.push(batch.labels(index), &values, (histograms, notes));
             }
         }
         item

@@ -9,7 +9,7 @@ use proto::histogram::CounterResetHint;
 use super::kernels::{ends, interpolated};
 use super::row::{Value, put};
 use super::windows::{Reach, Windows};
-use super::{ABSENT, Row, Run, Sink, is_present, mixed};
+use super::{ABSENT, Row, Run, Sink, Values, is_present, mixed};
 use crate::annotations::{Note, NoteSet};
 use crate::error::QueryError;
 use crate::functions::Function;
@@ -83,7 +83,10 @@ impl Run<'_> {
             run.add_notes(at, notes, row.labels);
             let (labels, drop_name) = (row.labels, row.drop_name);
             match values.iter().any(|value| is_present(*value)) {
-                true => sink(run, Row { labels, drop_name, values: &mut values, histograms }),
+                true => {
+                    let values = Values::Lent(&mut values);
+                    sink(run, Row { labels, drop_name, values, histograms })
+                }
                 false => Ok(()),
             }
         })

@@ -71,17 +71,25 @@ impl Keying {
 pub(crate) struct Groups {
     numbers: QueryMap<RowLabels, usize>,
     pub labels: LabelTable,
+    /// The group that was asked for last.
+    last: usize,
 }
 
 impl Groups {
     /// Number of the group with this key, and whether it is new.
     pub(crate) fn number(&mut self, key: RowLabels) -> (usize, bool) {
+        // Neighbours often belong together.
+        if self.last < self.labels.len() && self.labels.get(self.last) == key.as_slice() {
+            return (self.last, false);
+        }
         if let Some(number) = self.numbers.get(&key) {
+            self.last = *number;
             return (*number, false);
         }
         let number = self.labels.len();
         self.labels.push(&key);
         self.numbers.insert(key, number);
+        self.last = number;
         (number, true)
     }
 

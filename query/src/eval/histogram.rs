@@ -11,16 +11,19 @@ pub(crate) use native::{average, deviation, variance};
 
 use proto::FloatHistogram;
 
+use super::each_series::item_length;
 use super::labels::with_label;
-use super::{ABSENT, Row, Run, Scalar, Sink, is_present};
+use super::{ABSENT, Row, Run, Scalar, Sink, Values, is_present};
 use crate::annotations::{Note, NoteSet};
-use crate::dictionary::NameId;
+use crate::dictionary::{NameId, PairId};
 use crate::error::QueryError;
+use crate::histogram_column::HistogramColumn;
+use crate::in_order::in_order;
 use crate::numbers::go_general;
 use crate::plan::Grid;
 use crate::syntax::Expr;
 use classic::Bucket;
-use series::Histograms;
+use series::{Histogram, Histograms};
 
 /// What is computed of a histogram at a step.
 enum Estimate<'s> {
@@ -82,7 +85,7 @@ impl Run<'_> {
         for value in distinct {
             let pair = self.names.intern_value(label, &open_metrics_float(value));
             let estimate = Estimate::Quantile(q);
-            self.estimates(arg, grid, found, estimate, &mut |run, row| {
+            self.estimates(arg, grid, found, estimate, &mut |run, mut row| {
                 let steps = row.values.iter_mut().enumerate();
                 let others = steps.filter(|(s, _)| q.at(*s).to_bits() != value.to_bits());
                 others.for_each(|(_, slot)| *slot = ABSENT);
@@ -140,50 +143,82 @@ impl Run<'_> {
         estimate: Estimate<'_>,
         sink: &mut Sink<'_>,
     ) -> Result<(), QueryError> {
-        let mut values = vec![ABSENT; grid.count];
-        let mut buckets = Vec::new();
-        for (index, histogram) in found.histograms.iter().enumerate() {
+        let length = item_length(grid.count);
+        let items: Vec<&[Histogram]> = found.histograms.chunks(length).collect();
+        let work = |item: usize| -> Vec<Estimated> {
+            items[item].iter().map(|of| estimate.of(found, of, grid.count)).collect()
+        };
+        let mut index = 0;
+        in_order(self.workers_for(grid.count), items.len(), &work, &mut |item| {
             self.check_cancel()?;
-            let labels = found.labels.get(index);
-            let name = self.shown_name(labels).to_owned();
-            let mut notes = NoteSet::default();
-            for (step, value) in values.iter_mut().enumerate() {
-                buckets.clear();
-                buckets.extend(found.buckets_at(histogram, step));
-                let native = found.native_at(histogram, step);
-                *value = match native {
-                    Some(_) if !buckets.is_empty() => {
-                        notes.add(Note::MixedClassicNative);
-                        ABSENT
-                    }
-                    Some(native) => estimate.native(step, native, &mut notes),
-                    None if buckets.is_empty() => ABSENT,
-                    None => {
-                        let (value, raised) = estimate.classic(step, &mut buckets);
-                        if let Some(raised) = raised {
-                            let time = grid.at(step);
-                            self.notes.raised(
-                                &self.plan.query,
-                                arg.span.start,
-                                &name,
-                                time,
-                                raised,
-                            );
-                        }
-                        value
-                    }
-                };
+            for estimated in item {
+                let labels = found.labels.get(index);
+                index += 1;
+                let values = self.noted(arg, grid, labels, estimated);
+                if values.iter().any(|v| is_present(*v)) {
+                    let histograms = HistogramColumn::default();
+                    let values = Values::Given(values);
+                    self.emit_renamed(Row { labels, drop_name: true, values, histograms }, sink)?;
+                }
             }
-            self.notes.add_all(&self.plan.query, arg.span.start, notes, &name);
-            if values.iter().any(|v| is_present(*v)) {
-                self.emit_renamed(Row::floats(labels, true, &mut values), sink)?;
-            }
+            Ok(())
+        })
+    }
+
+    /// Tells what is to be told of an estimate; its values.
+    fn noted(
+        &mut self,
+        arg: &Expr,
+        grid: Grid,
+        labels: &[PairId],
+        estimated: Estimated,
+    ) -> Box<[f64]> {
+        let Estimated { values, notes, raised } = estimated;
+        if notes.is_empty() && raised.is_empty() {
+            return values;
         }
-        Ok(())
+        let (at, name) = (arg.span.start, self.shown_name(labels).to_owned());
+        for (step, raised) in raised {
+            self.notes.raised(&self.plan.query, at, &name, grid.at(step), raised);
+        }
+        self.notes.add_all(&self.plan.query, at, notes, &name);
+        values
     }
 }
 
+/// What a histogram comes to, with what is to be told of it.
+struct Estimated {
+    values: Box<[f64]>,
+    notes: NoteSet,
+    /// Steps at which bucket counts had to be raised.
+    raised: Vec<(usize, Raised)>,
+}
+
 impl Estimate<'_> {
+    /// Estimates a histogram at each step.
+    fn of(&self, found: &Histograms, histogram: &Histogram, steps: usize) -> Estimated {
+        let mut values = vec![ABSENT; steps].into_boxed_slice();
+        let (mut notes, mut raised, mut buckets) = (NoteSet::default(), Vec::new(), Vec::new());
+        let series = found.series_of(histogram);
+        for (step, value) in values.iter_mut().enumerate() {
+            series.buckets_at(step, &mut buckets);
+            *value = match series.native_at(step) {
+                Some(_) if !buckets.is_empty() => {
+                    notes.add(Note::MixedClassicNative);
+                    ABSENT
+                }
+                Some(native) => self.native(step, native, &mut notes),
+                None if buckets.is_empty() => ABSENT,
+                None => {
+                    let (value, why) = self.classic(step, &mut buckets);
+                    raised.extend(why.map(|raised| (step, raised)));
+                    value
+                }
+            };
+        }
+        Estimated { values, notes, raised }
+    }
+
     fn classic(&self, step: usize, buckets: &mut Vec<Bucket>) -> (f64, Option<Raised>) {
         match self {
             Estimate::Quantile(q) => classic::quantile(q.at(step), buckets),

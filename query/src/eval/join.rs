@@ -3,7 +3,7 @@
 use super::binary::Operation;
 use super::groups::{Groups, Keying};
 use super::labels::with_label;
-use super::{ABSENT, Matrix, Row, RowLabels, Run, Sink, ValueRef, is_present, put};
+use super::{ABSENT, Matrix, Row, RowLabels, Run, Sink, ValueRef, Values, is_present, put};
 use crate::annotations::NoteSet;
 use crate::dictionary::{NameId, PairId};
 use crate::error::QueryError;
@@ -212,7 +212,8 @@ impl Run<'_> {
         let labels = self.joined_labels(join, many, one);
         let delayed = self.plan.options.delayed_name_removal;
         let drop_name = delayed && join.operation.returns_bool;
-        self.keep(out, Row { labels: &labels, drop_name, values: &mut values, histograms })
+        let values = Values::Given(values.into_boxed_slice());
+        self.keep(out, Row { labels: &labels, drop_name, values, histograms })
     }
 
     /// Labels of the result of two series.

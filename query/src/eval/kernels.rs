@@ -28,11 +28,13 @@ pub(crate) struct Call {
     pub params: [Scalar; 2],
 }
 
-/// Buffers that are reused from series to series.
+/// What is used again from series to series of one call.
 #[derive(Default)]
 pub(crate) struct Scratch {
     /// Prefix sums.
     sums: Vec<f64>,
+    /// Where the windows of the series before lie.
+    layout: rate::Layout,
     /// A window's values, to be sorted.
     values: Vec<f64>,
     /// Indices of a monotone queue.
@@ -47,7 +49,7 @@ pub(crate) fn compute(call: &Call, columns: &Columns, scratch: &mut Scratch, out
         Rate | Increase | Delta if let Some(reach) = call.windows.reach => {
             extended::increase(call, reach, columns, out);
         }
-        Rate | Increase | Delta => rate::extrapolated(call, columns, &mut scratch.sums, out),
+        Rate | Increase | Delta => rate::extrapolated(call, columns, scratch, out),
         Irate | Idelta => rate::last_two(call, columns, out),
         Resets | Changes => rate::transitions(call, columns, &mut scratch.sums, out),
         Deriv | PredictLinear => regression::linear(call, columns, out),

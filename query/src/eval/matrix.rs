@@ -1,7 +1,7 @@
 //! Rows kept side by side: `[series][step]`. Each has an allocation of its own, so that growing
 //! and sorting copy none.
 
-use super::{ABSENT, Row, is_present};
+use super::{ABSENT, Row, Values, is_present};
 use crate::dictionary::{Interner, PairId};
 use crate::hashing::QueryMap;
 use crate::histogram_column::HistogramColumn;
@@ -56,7 +56,7 @@ impl Matrix {
         debug_assert_eq!(row.values.len(), self.steps);
         self.labels.push(row.labels);
         self.drop_name.push(row.drop_name);
-        self.values.push(Box::from(&*row.values));
+        self.values.push(row.values.keep());
         self.histogram_samples += row.histograms.samples();
         self.histograms.push(row.histograms);
     }
@@ -112,12 +112,12 @@ impl Matrix {
         &mut self.histograms[index]
     }
 
-    /// The row of a series; its histograms leave the matrix.
+    /// The row of a series, whose values leave the matrix.
     pub(crate) fn row(&mut self, index: usize) -> Row<'_> {
         Row {
             labels: self.labels.get(index),
             drop_name: self.drop_name[index],
-            values: &mut self.values[index],
+            values: Values::Given(std::mem::take(&mut self.values[index])),
             histograms: std::mem::take(&mut self.histograms[index]),
         }
     }

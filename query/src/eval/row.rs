@@ -1,5 +1,6 @@
 //! Presence of a value at a step: the stale marker, which no evaluation yields, says "none".
 
+use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
 use proto::{FloatHistogram, STALE_NAN_BITS};
@@ -13,6 +14,47 @@ pub(crate) const ABSENT: f64 = f64::from_bits(STALE_NAN_BITS);
 #[inline]
 pub(crate) fn is_present(value: f64) -> bool {
     value.to_bits() != STALE_NAN_BITS
+}
+
+/// The values of a row.
+#[derive(Debug)]
+pub(crate) enum Values<'v> {
+    /// Some that are used again for the next row.
+    Lent(&'v mut [f64]),
+    /// Some that whoever keeps the row need not copy.
+    Given(Box<[f64]>),
+}
+
+impl Values<'_> {
+    /// The values, to be kept.
+    pub(crate) fn keep(self) -> Box<[f64]> {
+        match self {
+            Values::Lent(values) => Box::from(&*values),
+            Values::Given(values) => values,
+        }
+    }
+}
+
+impl Deref for Values<'_> {
+    type Target = [f64];
+
+    #[inline]
+    fn deref(&self) -> &[f64] {
+        match self {
+            Values::Lent(values) => values,
+            Values::Given(values) => values,
+        }
+    }
+}
+
+impl DerefMut for Values<'_> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut [f64] {
+        match self {
+            Values::Lent(values) => values,
+            Values::Given(values) => values,
+        }
+    }
 }
 
 /// A value of either kind.

@@ -63,8 +63,8 @@ impl Run<'_> {
         self.release(&right);
         drop(right);
         let unwanted = op == BinaryOp::Unless;
-        self.stream(lhs, grid, &mut |run, row| {
-            presence.mask(run, row.labels, row.values, unwanted);
+        self.stream(lhs, grid, &mut |run, mut row| {
+            presence.mask(run, row.labels, &mut row.values, unwanted);
             if row.values.iter().any(|v| is_present(*v)) { sink(run, row) } else { Ok(()) }
         })
     }
@@ -80,8 +80,8 @@ impl Run<'_> {
         let left = self.collect(lhs, grid)?;
         let presence = Presence::of(self, keying, &left);
         self.forward(left, sink)?;
-        self.stream(rhs, grid, &mut |run, row| {
-            presence.mask(run, row.labels, row.values, true);
+        self.stream(rhs, grid, &mut |run, mut row| {
+            presence.mask(run, row.labels, &mut row.values, true);
             if row.values.iter().any(|v| is_present(*v)) { sink(run, row) } else { Ok(()) }
         })
     }

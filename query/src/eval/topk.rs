@@ -70,7 +70,7 @@ impl Run<'_> {
                 groups.push(Group { steps, rows: Vec::new() });
             }
             let group = &mut groups[number];
-            if group.offer(top, kept.len(), row.values, &counts) {
+            if group.offer(top, kept.len(), &row.values, &counts) {
                 group.rows.push(kept.len());
                 run.keep(&mut kept, row)?;
             }

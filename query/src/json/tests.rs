@@ -121,3 +121,27 @@ fn histograms_have_totals_and_buckets() {
         )
     );
 }
+
+#[test]
+fn a_large_answer_has_pieces_that_make_it() {
+    let mut store = MemoryStore::default();
+    for series in 0..100 {
+        let samples: Vec<(i64, f64)> = (0..400).map(|i| (i * 1000, i as f64 / 7.0)).collect();
+        store.add(&[("__name__", "m"), ("series", &series.to_string())], &samples);
+    }
+    let range = QueryTimes::Range { start_ms: 0, end_ms: 399_000, step_ms: 1_000 };
+    for (query, times) in [("m", range), ("m[5m]", QueryTimes::Instant(399_000))] {
+        let plan = Plan::new(query, times, EngineOptions::default()).unwrap();
+        let cancel = Default::default();
+        let result = futures::executor::block_on(run(&plan, &store, &cancel)).unwrap();
+        let pieces = Pieces::of(result);
+        let each: Vec<Vec<u8>> = (0..pieces.count()).map(|index| pieces.piece(index)).collect();
+        assert!(each.len() > 1 && each.iter().all(|piece| piece.len() <= PIECE_BYTES), "{query}");
+        let mut whole = Vec::new();
+        pieces.append(&mut whole);
+        assert_eq!(each.concat(), whole, "{query}");
+        assert!(whole.len() <= pieces.bytes_expected());
+        let parsed: serde_json::Value = serde_json::from_slice(&whole).unwrap();
+        assert_eq!(parsed["result"].as_array().unwrap().len(), 100, "{query}");
+    }
+}

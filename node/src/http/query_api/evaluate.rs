@@ -3,14 +3,16 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use actix_web::http::Version;
 use actix_web::{HttpRequest, HttpResponse, web};
 use query::{EngineOptions, Plan, QueryError, QueryTimes};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, timeout_at};
 
 use super::QueryApi;
+use super::answer::Answer;
 use super::params::{Params, invalid};
-use super::reply::{ApiError, json_body, respond, success};
+use super::reply::{ApiError, respond};
 use super::shown::{Shown, Spent};
 use crate::read::{Fanout, NodeQueryable, run_on};
 
@@ -97,10 +99,13 @@ impl QueryApi {
         let (plan, permit) = self.plan(deadline, permit, asked).await?;
         let permit = Arc::new(permit);
         fanout.place = Some(permit.clone());
+        let knows_chunks = request.version() >= Version::HTTP_11;
         let spent = Spent { parsing: began.elapsed() - queue, queue };
-        let answer = timeout_at(deadline, self.run(plan, fanout, permit, (shown, spent))).await;
+        let answer =
+            timeout_at(deadline, self.run(plan, fanout, permit, (shown, spent, knows_chunks)))
+                .await;
         let late = |_| ApiError::timeout("query timed out in expression evaluation");
-        answer.map_err(late)?.map(json_body)
+        Ok(answer.map_err(late)??.response(self.parts.blocking.clone()))
     }
 
     fn options(&self, params: &Params) -> Result<EngineOptions, ApiError> {
@@ -115,30 +120,25 @@ impl QueryApi {
         Ok(EngineOptions { lookback_ms, samples_max, count_samples, workers, ..default })
     }
 
-    /// The body of the answer. Dropping this stops the evaluation; the place is given back when
-    /// it has stopped.
+    /// The answer. Dropping this stops the evaluation; the place is given back when it has
+    /// stopped, or with the answer.
     async fn run(
         &self,
         plan: Plan,
         fanout: Fanout,
         permit: Arc<OwnedSemaphorePermit>,
-        (shown, spent): (Shown, Spent),
-    ) -> Result<Vec<u8>, ApiError> {
+        (shown, spent, knows_chunks): (Shown, Spent, bool),
+    ) -> Result<Answer, ApiError> {
         let cancel = CancelOnDrop(Arc::default());
         let flag = cancel.0.clone();
         let began = Instant::now();
         let selected = query::select(&plan, &NodeQueryable::new(fanout)).await?;
         let selecting = began.elapsed();
         let work = move || {
-            let _permit = permit;
             let began = Instant::now();
             let mut result = query::evaluate(&plan, selected, &flag)?;
             shown.apply(&mut result, &spent, selecting, began.elapsed());
-            let write = |body: &mut Vec<u8>| {
-                query::json::append_data(&result, body);
-                Ok(())
-            };
-            success::<QueryError>(write, &result.warnings, &result.infos)
+            Ok::<Answer, QueryError>(Answer::of(result, permit, knows_chunks))
         };
         let evaluated = run_on(&self.parts.blocking, work).await;
         evaluated

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::QueryApi;
 use super::params::{Params, invalid};
-use super::reply::{ApiError, found, json_body, respond, success};
+use super::reply::{ApiError, SUCCESS, end_success, found, json_body, respond};
 
 /// Longest query that is looked at as a text.
 const QUERY_BYTES_MAX: usize = 64 << 10;
@@ -62,11 +62,9 @@ impl QueryApi {
                 let why = format!("the answer would have more than {ANSWER_BYTES_MAX} bytes");
                 invalid("query", &why)
             })?;
-            let write = |body: &mut Vec<u8>| {
-                body.extend_from_slice(&shown);
-                Ok(())
-            };
-            success(write, &[], &[])
+            let mut body = [SUCCESS, &shown].concat();
+            end_success(&[], &[], &mut body);
+            Ok(body)
         });
         shown.await.map(json_body)
     }

@@ -88,22 +88,18 @@ pub fn respond(answer: Result<HttpResponse, ApiError>) -> HttpResponse {
     answer.unwrap_or_else(|error| error.response())
 }
 
-/// A successful answer; `write` appends its data as JSON.
-pub fn success<E>(
-    write: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
-    warnings: &[String],
-    infos: &[String],
-) -> Result<Vec<u8>, E> {
-    let mut body = b"{\"status\":\"success\",\"data\":".to_vec();
-    write(&mut body)?;
+/// What a successful answer begins with; its data follows.
+pub const SUCCESS: &[u8] = b"{\"status\":\"success\",\"data\":";
+
+/// Appends what follows the data of a successful answer.
+pub fn end_success(warnings: &[String], infos: &[String], body: &mut Vec<u8>) {
     for (name, texts) in [("warnings", warnings), ("infos", infos)] {
         if !texts.is_empty() {
             body.extend_from_slice(format!(",\"{name}\":").as_bytes());
-            write_texts(texts, &mut body);
+            write_texts(texts, body);
         }
     }
     body.push(b'}');
-    Ok(body)
 }
 
 /// A body of JSON.
@@ -114,6 +110,8 @@ pub fn json_body(body: Vec<u8>) -> HttpResponse {
 /// A successful answer.
 pub fn found(data: &impl Serialize, warnings: BTreeSet<String>) -> Result<HttpResponse, ApiError> {
     let warnings: Vec<String> = warnings.into_iter().collect();
-    let body = success(|body| serde_json::to_writer(body, data), &warnings, &[]);
-    body.map(json_body).map_err(|error| ApiError::internal(error.to_string()))
+    let mut body = SUCCESS.to_vec();
+    serde_json::to_writer(&mut body, data).map_err(|e| ApiError::internal(e.to_string()))?;
+    end_success(&warnings, &[], &mut body);
+    Ok(json_body(body))
 }

@@ -31,7 +31,44 @@ fn merge_all(parts: Vec<PackedSeries>, replica_labels: &[&str]) -> (Merged, Inte
     let replica_labels: Vec<String> = replica_labels.iter().map(|l| (*l).to_owned()).collect();
     let rules = LabelRules { tenant_label: "tenant_id".to_owned(), replica_labels };
     let mut names = Interner::default();
-    (merge(parts, rules, &mut names), names)
+    (merge(parts, &rules, &mut names, Workers::one()), names)
+}
+
+/// So many threads.
+fn threads(count: usize) -> Workers {
+    let spread: query::Spread = |helpers, help, lead| {
+        std::thread::scope(|scope| {
+            (0..helpers).for_each(|_| drop(scope.spawn(help)));
+            lead();
+        });
+    };
+    Workers { count, spread }
+}
+
+#[test]
+fn threads_make_no_difference() {
+    let part = |from: usize| {
+        let one = |number: usize| {
+            let (number, replica) = (number.to_string(), (number % 3).to_string());
+            let labels = [("__name__", "m"), ("number", &number), ("replica", &replica)];
+            series("a", &labels, vec![chunk(1, b"x")])
+        };
+        PackedSeries::pack((from..from + 5000).map(one))
+    };
+    let merged = |workers: Workers| {
+        let replica_labels = vec!["replica".to_owned()];
+        let rules = LabelRules { tenant_label: "tenant_id".to_owned(), replica_labels };
+        let mut names = Interner::default();
+        let merged = merge(vec![part(0), part(2500)], &rules, &mut names, workers);
+        let sets = (0..merged.len()).map(|index| {
+            let labels = names.labels(merged.pairs(index)).unwrap().to_string();
+            (labels, merged.series[index].further.len())
+        });
+        sets.collect::<Vec<_>>()
+    };
+    let one = merged(Workers::one());
+    assert_eq!((one.len(), one.iter().map(|(_, further)| further).sum()), (7500, 2500));
+    assert!(merged(threads(3)) == one);
 }
 
 /// Labels and copies of the merged series.

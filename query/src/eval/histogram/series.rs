@@ -8,6 +8,7 @@ use super::classic::Bucket;
 use crate::error::QueryError;
 use crate::eval::groups::Groups;
 use crate::eval::{LabelTable, Matrix, RowLabels, Run, is_present};
+use crate::histogram_column::HistogramColumn;
 use crate::plan::Grid;
 use crate::syntax::{Expr, quote};
 
@@ -28,25 +29,48 @@ pub(super) struct Histograms {
     pub histograms: Vec<Histogram>,
 }
 
+/// The values of one histogram's series.
+pub(super) struct HistogramSeries<'m> {
+    classic: Vec<BucketSeries<'m>>,
+    native: Option<(&'m [f64], &'m HistogramColumn)>,
+}
+
+struct BucketSeries<'m> {
+    upper: f64,
+    values: &'m [f64],
+    histograms: &'m HistogramColumn,
+}
+
 impl Histograms {
-    /// Classic buckets of a histogram at a step.
-    pub(super) fn buckets_at<'m>(
-        &'m self,
-        histogram: &'m Histogram,
-        step: usize,
-    ) -> impl Iterator<Item = Bucket> + 'm {
-        histogram.classic.iter().filter_map(move |(series, upper)| {
-            let count = self.matrix.at(*series, step);
-            let native = self.matrix.histograms(*series).get(step);
-            let is_float = is_present(count) && native.is_none();
-            is_float.then_some(Bucket { upper: *upper, count })
-        })
+    /// The series of a histogram.
+    pub(super) fn series_of(&self, histogram: &Histogram) -> HistogramSeries<'_> {
+        let column = |series: usize| (self.matrix.values(series), self.matrix.histograms(series));
+        let bucket = |(series, upper): &(usize, f64)| {
+            let (values, histograms) = column(*series);
+            BucketSeries { upper: *upper, values, histograms }
+        };
+        let classic = histogram.classic.iter().map(bucket).collect();
+        HistogramSeries { classic, native: histogram.native.map(column) }
+    }
+}
+
+impl<'m> HistogramSeries<'m> {
+    /// Makes `buckets` the classic buckets at a step.
+    #[inline]
+    pub(super) fn buckets_at(&self, step: usize, buckets: &mut Vec<Bucket>) {
+        buckets.clear();
+        buckets.extend(self.classic.iter().filter_map(|series| {
+            let count = series.values[step];
+            let is_float = is_present(count) && series.histograms.get(step).is_none();
+            is_float.then_some(Bucket { upper: series.upper, count })
+        }));
     }
 
     /// The native histogram at a step.
-    pub(super) fn native_at(&self, histogram: &Histogram, step: usize) -> Option<&FloatHistogram> {
-        let series = histogram.native.filter(|s| is_present(self.matrix.at(*s, step)))?;
-        self.matrix.histograms(series).get(step).map(Arc::as_ref)
+    #[inline]
+    pub(super) fn native_at(&self, step: usize) -> Option<&'m FloatHistogram> {
+        let (values, histograms) = self.native?;
+        histograms.get(step).filter(|_| is_present(values[step])).map(Arc::as_ref)
     }
 }
 
@@ -111,8 +135,11 @@ impl Run<'_> {
 
 /// Whether a series has floats, and whether it has histograms.
 fn kinds(matrix: &Matrix, index: usize) -> (bool, bool) {
-    let values = matrix.values(index).iter().enumerate().filter(|(_, v)| is_present(**v));
-    let histograms = matrix.histograms(index);
+    let (values, histograms) = (matrix.values(index), matrix.histograms(index));
+    if histograms.is_empty() {
+        return (values.iter().any(|v| is_present(*v)), false);
+    }
+    let values = values.iter().enumerate().filter(|(_, v)| is_present(**v));
     values.fold((false, false), |(floats, natives), (step, _)| {
         let native = histograms.get(step).is_some();
         (floats || !native, natives || native)

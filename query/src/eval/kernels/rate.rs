@@ -1,8 +1,6 @@
 //! rate, increase, delta, irate, idelta, resets, changes.
 
-use std::ops::Range;
-
-use super::Call;
+use super::{Call, Scratch};
 use crate::functions::Window;
 use crate::queryable::Columns;
 
@@ -12,30 +10,46 @@ fn seconds(ms: i64) -> f64 {
 
 /// rate, increase and delta: the difference of the last and first sample, for counters with all
 /// resets in between made good, extrapolated to the ends of the window.
-pub(super) fn extrapolated(call: &Call, columns: &Columns, sums: &mut Vec<f64>, out: &mut [f64]) {
-    let is_counter = call.function != Window::Delta;
-    let prefix = is_counter && reset_sums(&columns.values, sums);
-    call.windows.sweep(&columns.timestamps, |step, range| {
-        if range.len() < 2 {
-            return;
+pub(super) fn extrapolated(call: &Call, columns: &Columns, scratch: &mut Scratch, out: &mut [f64]) {
+    let Scratch { sums, layout, .. } = scratch;
+    layout.fit(call, &columns.timestamps);
+    let values = columns.values.as_slice();
+    let difference = |first: usize, last: usize| values[last] - values[first];
+    if call.function == Window::Delta {
+        return layout.multiply(call, columns, difference, out);
+    }
+    match reset_sums(values, sums) {
+        Resets::None => {
+            layout.multiply(call, columns, |first, last| difference(first, last) + 0.0, out);
         }
-        let (first, last) = (range.start, range.end - 1);
-        let mut increase = columns.values[last] - columns.values[first];
-        if is_counter {
-            increase += match prefix {
-                true => sums[last] - sums[first],
-                false => resets_within(&columns.values[range.clone()]),
+        Resets::Summed => {
+            let increase =
+                |first: usize, last: usize| difference(first, last) + (sums[last] - sums[first]);
+            layout.multiply(call, columns, increase, out);
+        }
+        Resets::Infinite => {
+            let increase = |first: usize, last: usize| {
+                difference(first, last) + resets_within(&values[first..=last])
             };
+            layout.multiply(call, columns, increase, out);
         }
-        let scale = extrapolation(call, columns, step, range, increase);
-        let width = seconds(call.windows.width);
-        out[step] = increase * if call.function == Window::Rate { scale / width } else { scale };
-    });
+    }
 }
 
-/// Fills `sums` with what resets up to each sample add; false if that is no finite number, so
-/// that differences of sums say nothing.
-fn reset_sums(values: &[f64], sums: &mut Vec<f64>) -> bool {
+/// The resets of a counter.
+enum Resets {
+    None,
+    /// There is a sum for each sample.
+    Summed,
+    /// What they add is no finite number, so that differences of sums say nothing.
+    Infinite,
+}
+
+/// Fills `sums` with what resets up to each sample add.
+fn reset_sums(values: &[f64], sums: &mut Vec<f64>) -> Resets {
+    if !values.array_windows().any(|[previous, value]| value < previous) {
+        return Resets::None;
+    }
     sums.clear();
     let (mut sum, mut previous) = (0.0, f64::NAN);
     for value in values {
@@ -45,33 +59,93 @@ fn reset_sums(values: &[f64], sums: &mut Vec<f64>) -> bool {
         previous = *value;
         sums.push(sum);
     }
-    sum.is_finite()
+    if f64::is_finite(sum) { Resets::Summed } else { Resets::Infinite }
 }
 
 fn resets_within(values: &[f64]) -> f64 {
-    values.windows(2).filter(|two| two[1] < two[0]).map(|two| two[0]).sum()
+    values.array_windows().filter(|[before, after]| after < before).map(|[before, _]| before).sum()
 }
 
-/// How much more than its samples a window has, as far as one may extrapolate: to the window's
-/// end if that is near, else half a sample distance; never below zero for a counter.
-fn extrapolation(
-    call: &Call,
-    columns: &Columns,
+/// Where the windows of a call lie among the samples, and how far each is extrapolated: the same
+/// for all series that have their samples at the same times, as those of one target do.
+#[derive(Default)]
+pub(super) struct Layout {
+    timestamps: Vec<i64>,
+    windows: Vec<Placed>,
+}
+
+/// A window that has two samples or more.
+struct Placed {
     step: usize,
-    range: Range<usize>,
-    increase: f64,
-) -> f64 {
-    let first = columns.values[range.start];
-    let has_zero = call.function != Window::Delta && increase > 0.0 && first >= 0.0;
-    let extent = Extent {
+    first: usize,
+    last: usize,
+    /// What an increase is multiplied by.
+    factor: f64,
+    /// A counter whose first value is more than so many times its increase was zero before all
+    /// that the window is extrapolated to. It is a little more than it need be.
+    zero_far: f64,
+}
+
+impl Layout {
+    /// Makes this the layout of these times.
+    fn fit(&mut self, call: &Call, timestamps: &[i64]) {
+        if self.timestamps == timestamps {
+            return;
+        }
+        timestamps.clone_into(&mut self.timestamps);
+        self.windows.clear();
+        call.windows.sweep(timestamps, |step, range| {
+            if range.len() < 2 {
+                return;
+            }
+            let (first, last) = (range.start, range.end - 1);
+            let extent = extent(call, timestamps, step, (first, last));
+            let (sampled, (to_start, _)) = (extent.sampled(), extent.to_ends());
+            let zero_far = to_start / sampled * (1.0 + 1e-9);
+            let factor = factor(call, &extent);
+            self.windows.push(Placed { step, first, last, factor, zero_far });
+        });
+    }
+
+    /// Multiplies the increase of each window, from first to last sample.
+    #[inline]
+    fn multiply(
+        &self,
+        call: &Call,
+        columns: &Columns,
+        increase: impl Fn(usize, usize) -> f64,
+        out: &mut [f64],
+    ) {
+        let is_counter = call.function != Window::Delta;
+        for Placed { step, first, last, factor: usual, zero_far } in &self.windows {
+            let (increase, value) = (increase(*first, *last), columns.values[*first]);
+            let has_zero = is_counter && increase > 0.0 && value >= 0.0;
+            let factor = if has_zero && value <= increase * zero_far {
+                let extent = extent(call, &columns.timestamps, *step, (*first, *last));
+                factor(call, &Extent { zero: Some((value, increase)), ..extent })
+            } else {
+                *usual
+            };
+            out[*step] = increase * factor;
+        }
+    }
+}
+
+/// How far a window is extrapolated that has these samples, but for where a counter was zero.
+fn extent(call: &Call, timestamps: &[i64], step: usize, (first, last): (usize, usize)) -> Extent {
+    Extent {
         window: (call.windows.start(step), call.windows.end(step)),
-        first_ms: columns.timestamps[range.start],
-        last_ms: columns.timestamps[range.end - 1],
-        samples: range.len(),
+        first_ms: timestamps[first],
+        last_ms: timestamps[last],
+        samples: last - first + 1,
         started_ms: None,
-        zero: has_zero.then_some((first, increase)),
-    };
-    extent.factor()
+        zero: None,
+    }
+}
+
+fn factor(call: &Call, extent: &Extent) -> f64 {
+    let factor = extent.factor();
+    if call.function == Window::Rate { factor / seconds(call.windows.width) } else { factor }
 }
 
 /// What extrapolation depends on.
@@ -88,23 +162,32 @@ pub(crate) struct Extent {
 }
 
 impl Extent {
-    /// How much more than the increase between its samples the window has.
-    #[inline]
-    pub(crate) fn factor(&self) -> f64 {
-        let sampled = seconds(self.last_ms.saturating_sub(self.first_ms));
-        let average = if self.samples > 1 { sampled / (self.samples - 1) as f64 } else { 0.0 };
+    /// Seconds from the first to the last sample.
+    fn sampled(&self) -> f64 {
+        seconds(self.last_ms.saturating_sub(self.first_ms))
+    }
+
+    /// Seconds from the samples as far as one may extrapolate: to the window's start and end if
+    /// they are near, else half a sample distance.
+    fn to_ends(&self) -> (f64, f64) {
+        let average =
+            if self.samples > 1 { self.sampled() / (self.samples - 1) as f64 } else { 0.0 };
         let threshold = average * 1.1;
-        let mut to_end = seconds(self.window.1.saturating_sub(self.last_ms));
-        if to_end >= threshold {
-            to_end = average / 2.0;
-        }
+        let near = |ms: i64| {
+            let distance = seconds(ms);
+            if distance >= threshold { average / 2.0 } else { distance }
+        };
+        let to_start = near(self.first_ms.saturating_sub(self.window.0));
+        (to_start, near(self.window.1.saturating_sub(self.last_ms)))
+    }
+
+    /// How much more than the increase between its samples the window has; a counter is never
+    /// extrapolated to below zero.
+    pub(crate) fn factor(&self) -> f64 {
+        let (sampled, (mut to_start, to_end)) = (self.sampled(), self.to_ends());
         if let Some(started) = self.started_ms {
             let counted = seconds(self.last_ms.saturating_sub(started));
             return (counted + to_end) / counted;
-        }
-        let mut to_start = seconds(self.first_ms.saturating_sub(self.window.0));
-        if to_start >= threshold {
-            to_start = average / 2.0;
         }
         if let Some((first, increase)) = self.zero {
             let to_zero = sampled * (first / increase);
