@@ -6,6 +6,7 @@ pub mod blocks;
 pub mod cli;
 pub mod client;
 pub mod config;
+pub mod damage;
 pub mod demo;
 pub mod env;
 pub mod error;

@@ -191,7 +191,7 @@ impl Metrics {
         );
         r.register(
             "granary_journal_damaged_frames",
-            "Journal frames found damaged at start",
+            "Journal frames that were found damaged and whose time is still kept",
             self.journal_damaged_frames.clone(),
         );
     }

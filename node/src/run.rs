@@ -8,6 +8,7 @@ use std::time::Duration;
 use cluster::{Cluster, ClusterDeps, ClusterOptions, Timings};
 use proto::rpc::peer_server::PeerServer;
 use ractor::{Actor, ActorRef};
+use storage::StorageError;
 use storage::block::LocalBlocks;
 use storage::cut::CutPolicy;
 use storage::head::{Head, HeadOptions, ReplayProgress};
@@ -17,6 +18,7 @@ use crate::actors::compaction::{self, Times};
 use crate::actors::root::{Root, Services};
 use crate::blocks::Blocks;
 use crate::config::NodeConfig;
+use crate::damage;
 use crate::env::{Env, GrpcListener, Incoming, run_blocking};
 use crate::error::NodeError;
 use crate::http::serving::{HttpListener, HttpServing};
@@ -214,7 +216,7 @@ impl Start {
         let peer_service = Arc::new(PeerService::new(cluster.clone()));
         let (grpc_stop, grpc_done) = serve_grpc(incoming, &cluster, peer_service.clone());
         cluster.start();
-        let head = self.open_head(progress).await?;
+        let (head, damaged_frames) = self.open_head(progress).await?;
         let (fatal_sender, fatal) = mpsc::unbounded_channel();
         let blocks = Blocks::open(&self.config, &self.env, &cluster).await?;
         let lanes = self.start_lanes(&head)?;
@@ -227,6 +229,7 @@ impl Start {
         let holder: Arc<dyn LocalHolder> = Arc::new(StorageHolder::new(
             head.clone(),
             blocks.local().clone(),
+            damaged_frames,
             &self.config.receive.tenant_label,
             (blocking.clone(), self.env.threads.workers()),
         ));
@@ -302,7 +305,8 @@ impl Start {
         Ok(Cluster::open(options, deps).await?)
     }
 
-    async fn open_head(&self, progress: ReplayProgress) -> Result<Arc<Head>, NodeError> {
+    /// The head, and how many frames of its journal are missing.
+    async fn open_head(&self, progress: ReplayProgress) -> Result<(Arc<Head>, u64), NodeError> {
         let defaults = HeadOptions::default();
         let head = &self.config.head;
         let options = HeadOptions {
@@ -317,17 +321,31 @@ impl Start {
             },
         };
         let (files, dir) = (self.env.files.clone(), self.config.tsdb.path.join("head"));
-        let open = move || Head::open(files, &dir, options, progress);
-        let head = run_blocking(&*self.env.threads, open).await??;
-        let damaged = head.recovery().damaged.len();
+        let (now_ms, kept) = (self.env.clock.now_ms(), self.kept());
+        let open = move || {
+            let head = Head::open(files.clone(), &dir, options, progress)?;
+            // What was never fsynced was never acknowledged: a torn last group hides nothing.
+            let damaged = head.recovery().damaged.iter().filter(|damage| !damage.maybe_unsynced);
+            let (found, path) = (damaged.count() as u64, dir.join("damage"));
+            let missing = damage::note(&*files, &path, found, now_ms, kept)
+                .map_err(|error| StorageError::io(format!("writing {}", path.display()), error))?;
+            Ok::<_, StorageError>((head, missing))
+        };
+        let (head, damaged) = run_blocking(&*self.env.threads, open).await??;
         if damaged > 0 {
             tracing::error!(
                 damaged,
                 "journal frames are damaged; their samples must come from other copies"
             );
         }
-        self.metrics.journal_damaged_frames.set(damaged as i64);
-        Ok(Arc::new(head))
+        self.metrics.journal_damaged_frames.set(i64::try_from(damaged).unwrap_or(i64::MAX));
+        Ok((Arc::new(head), damaged))
+    }
+
+    /// How long samples are on this node after they came; `None` if they never go.
+    fn kept(&self) -> Option<Duration> {
+        let tsdb = &self.config.tsdb;
+        (!tsdb.retention.is_zero()).then(|| tsdb.retention + 2 * tsdb.window)
     }
 
     fn start_lanes(&self, head: &Arc<Head>) -> Result<Option<Lanes>, NodeError> {

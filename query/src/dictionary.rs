@@ -3,7 +3,7 @@
 //! Sources intern the labels of what they return; the engine groups and joins on the integers and
 //! looks at strings only for the answer. One lock guards it: take it once per batch.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
 use proto::{Labels, LabelsError};
 
@@ -35,6 +35,15 @@ impl Dictionary {
     /// Exclusive access for a batch of work. Never held over an await.
     pub fn lock(&self) -> MutexGuard<'_, Interner> {
         self.interner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The same if nobody else has it now.
+    pub fn try_lock(&self) -> Option<MutexGuard<'_, Interner>> {
+        match self.interner.try_lock() {
+            Ok(guard) => Some(guard),
+            Err(TryLockError::Poisoned(error)) => Some(error.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
     }
 
     /// The content, for the synchronous part of the query.

@@ -15,10 +15,14 @@ use crate::result::{QueryResult, ResultType};
 
 /// Bytes of a piece, about, unless one series has more.
 pub const PIECE_BYTES: usize = 256 << 10;
-/// Bytes of an answer without its series, of the labels of a series, and of a point.
+/// Bytes of an answer without its series, of what is around the labels of a series and around
+/// each of them, and of a point.
 const BYTES_EXPECTED: usize = 256;
-const SERIES_EXPECTED: usize = 256;
+const SERIES_EXPECTED: usize = 64;
+const LABEL_EXPECTED: usize = 8;
 const POINT_EXPECTED: usize = 28;
+/// Bytes of text for a byte of a histogram: a bucket of 8 bytes has two bounds and a count.
+const HISTOGRAM_FACTOR: usize = 7;
 
 /// The `data` object of an answer, `{"resultType":…,"result":…}`, with `stats` if there are
 /// timings: pieces that can be written in any order, and make it one behind the other.
@@ -36,7 +40,7 @@ impl<R: Borrow<QueryResult> + Sync> Pieces<R> {
         let (stamps, mut pieces) = (Stamps::of(answer), Vec::new());
         let (mut first, mut bytes) = (0, BYTES_EXPECTED);
         for index in 0..answer.series_len() {
-            let more = SERIES_EXPECTED + answer.samples_of(index) * POINT_EXPECTED;
+            let more = bytes_expected_of(answer, index);
             if index > first && bytes + more > PIECE_BYTES {
                 pieces.push((first..index, bytes));
                 (first, bytes) = (index, 0);
@@ -103,6 +107,15 @@ impl<R: Borrow<QueryResult> + Sync> Pieces<R> {
             out.push(b'}');
         }
     }
+}
+
+fn bytes_expected_of(answer: &QueryResult, index: usize) -> usize {
+    let labels = answer.label_pairs(index).map(|(n, v)| n.len() + v.len() + LABEL_EXPECTED);
+    let (points, histograms) = answer.points_of(index);
+    SERIES_EXPECTED
+        + labels.sum::<usize>()
+        + points * POINT_EXPECTED
+        + histograms.saturating_mul(HISTOGRAM_FACTOR)
 }
 
 /// The `data` object as bytes.

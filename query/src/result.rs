@@ -194,14 +194,18 @@ impl QueryResult {
         labels.iter().map(|pair| self.names.pair(*pair))
     }
 
-    /// Samples of series `index` at most, histograms counted by their weight.
-    pub(crate) fn samples_of(&self, index: usize) -> usize {
+    /// How many points series `index` has at most, and the bytes of its histograms: one that is
+    /// repeated counts as often as it is.
+    pub(crate) fn points_of(&self, index: usize) -> (usize, usize) {
         match &self.value {
             ResultValue::Vector { matrix, .. } | ResultValue::Matrix { matrix, .. } => {
-                matrix.steps() + matrix.histograms(index).samples()
+                (matrix.steps(), matrix.histograms(index).bytes())
             }
-            ResultValue::Ranges { series } => series[index].columns.samples(),
-            ResultValue::Scalar { .. } | ResultValue::String { .. } => 0,
+            ResultValue::Ranges { series } => {
+                let columns = &series[index].columns;
+                (columns.len(), columns.histograms.bytes())
+            }
+            ResultValue::Scalar { .. } | ResultValue::String { .. } => (0, 0),
         }
     }
 

@@ -89,7 +89,15 @@ fn holds(contents: &Contents, key: &SeriesKey, t: i64, floor: u64) -> bool {
 
 /// The first sample of `these` that is not among `those`, or there with a lesser value.
 fn missing_from<'a>(these: &'a Contents, those: &Contents) -> Option<(&'a SeriesKey, i64)> {
+    all_missing_from(these, those).next()
+}
+
+/// All of them.
+pub fn all_missing_from<'a>(
+    these: &'a Contents,
+    those: &Contents,
+) -> impl Iterator<Item = (&'a SeriesKey, i64)> {
     let samples = these.iter().flat_map(|(key, s)| s.iter().map(move |(t, b)| (key, *t, *b)));
-    let mut missing = samples.filter(|(key, t, bits)| !holds(those, key, *t, *bits));
-    missing.next().map(|(key, t, _)| (key, t))
+    let missing = samples.filter(|(key, t, bits)| !holds(those, key, *t, *bits));
+    missing.map(|(key, t, _)| (key, t))
 }

@@ -112,6 +112,13 @@ impl Ledger {
         Ok(())
     }
 
+    /// A copy of what is at this place was lost without anything on a disk that could tell: nobody
+    /// can promise any more that it is shown.
+    pub fn lost_unnoticed(&mut self, key: &SeriesKey, t: i64) {
+        let slot = self.series.get_mut(key).and_then(|slots| slots.get_mut(&t));
+        slot.into_iter().for_each(Slot::forget);
+    }
+
     /// Every timestamp of a series that anything was tried for.
     pub fn slots(&self) -> impl Iterator<Item = (&SeriesKey, i64, &Slot)> {
         self.series

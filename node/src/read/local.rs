@@ -19,22 +19,24 @@ use super::sources::{Authority, FamilyMetadata, LocalHolder, LocalSeries};
 pub struct StorageHolder {
     head: Arc<Head>,
     blocks: Arc<LocalBlocks>,
+    damaged_frames: u64,
     tenant_label: String,
     blocking: Blocking,
     workers: Workers,
 }
 
 impl StorageHolder {
-    /// A holder over both; `tenant_label` is the external label that names a block's tenant. The
+    /// A holder over both, of which `damaged_frames` of the journal are missing; `tenant_label` is the external label that names a block's tenant. The
     /// calls are made on `blocking` and may take `workers`.
     pub fn new(
         head: Arc<Head>,
         blocks: Arc<LocalBlocks>,
+        damaged_frames: u64,
         tenant_label: &str,
         (blocking, workers): (Blocking, Workers),
     ) -> StorageHolder {
         let tenant_label = tenant_label.to_owned();
-        StorageHolder { head, blocks, tenant_label, blocking, workers }
+        StorageHolder { head, blocks, damaged_frames, tenant_label, blocking, workers }
     }
 
     /// Of each tenant the series of its largest block, and the samples of all.
@@ -116,13 +118,9 @@ impl LocalHolder for StorageHolder {
         if journal::planted!("G20") {
             return Authority::complete();
         }
-        // What was never fsynced was never acknowledged: a torn last group hides nothing.
-        let damaged = self.head.recovery().damaged.iter().filter(|d| !d.maybe_unsynced);
-        let damaged_frames = damaged.count();
-        if damaged_frames > 0 {
-            return Authority::partial(format!(
-                "{damaged_frames} frames of its journal are damaged"
-            ));
+        if self.damaged_frames > 0 {
+            let frames = self.damaged_frames;
+            return Authority::partial(format!("{frames} frames of its journal are damaged"));
         }
         match self.blocks.damaged().first() {
             Some((ulid, why)) => Authority::partial(format!("its block {ulid} is damaged: {why}")),

@@ -113,9 +113,17 @@ impl Fanout {
         work: impl FnOnce(Vec<PackedSeries>) -> T + Send + 'static,
     ) -> Result<T, ReadError> {
         let parts: Vec<PackedSeries> = parts.into_iter().flatten().collect();
-        if parts.iter().map(PackedSeries::len).sum::<usize>() <= MERGED_AT_ONCE_MAX {
+        if is_small(&parts) {
             return Ok(work(parts));
         }
+        self.compute_elsewhere(parts, work).await
+    }
+
+    async fn compute_elsewhere<T: Send + 'static>(
+        &self,
+        parts: Vec<PackedSeries>,
+        work: impl FnOnce(Vec<PackedSeries>) -> T + Send + 'static,
+    ) -> Result<T, ReadError> {
         let (blocking, place) = (self.sources.local.blocking(), self.place.clone());
         let computed = run_on(&blocking, move || {
             let _place = place;
@@ -138,12 +146,25 @@ impl Queryable for NodeQueryable {
         selection.labels_only = request.labels_only;
         selection.latest_only = request.latest_only;
         let Answer { parts, warnings } = self.fanout.series(&selection).await?;
-        let (rules, dictionary) = (self.fanout.rules(), dictionary.clone());
-        let workers = self.fanout.sources.local.workers();
+        let parts: Vec<PackedSeries> = parts.into_iter().flatten().collect();
+        let (rules, workers) = (self.fanout.rules(), self.fanout.sources.local.workers());
+        // Another selector of the query may hold the dictionary for a large merge.
+        if is_small(&parts)
+            && let Some(mut names) = dictionary.try_lock()
+        {
+            let merged = merge(parts, &rules, &mut names, workers);
+            return Ok(SeriesSet { batches: batches(merged), warnings });
+        }
+        let dictionary = dictionary.clone();
         let merge = move |parts| merge(parts, &rules, &mut dictionary.lock(), workers);
-        let merged = self.fanout.compute(parts, merge);
+        let merged = self.fanout.compute_elsewhere(parts, merge);
         Ok(SeriesSet { batches: batches(merged.await?), warnings })
     }
+}
+
+/// Whether so much is merged at once, wherever that is.
+fn is_small(parts: &[PackedSeries]) -> bool {
+    parts.iter().map(PackedSeries::len).sum::<usize>() <= MERGED_AT_ONCE_MAX
 }
 
 fn batches(merged: Merged) -> Vec<Box<dyn SeriesBatch>> {

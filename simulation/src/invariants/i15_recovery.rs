@@ -37,6 +37,14 @@ pub struct Recovery {
     pub damages_reported: u64,
 }
 
+impl Recovery {
+    /// Whether damage took only what could as well have been torn: frames of the last group.
+    pub fn looks_torn(&self) -> bool {
+        let lost = self.frames_before.saturating_sub(self.frames_after);
+        self.damages > 0 && (1..=self.frames_unproven).contains(&lost)
+    }
+}
+
 /// Checks a start.
 pub fn check(recovery: &Recovery, ledger: &Ledger) -> Result<(), Violation> {
     check_kept(recovery)?;
@@ -69,9 +77,8 @@ pub fn check_given_up(node: &str, at_ms: i64, damages: usize, why: &str) -> Resu
 fn check_kept(recovery: &Recovery) -> Result<(), Violation> {
     let Recovery { before, after, frames_before, frames_after, damages, .. } = recovery;
     let lost = frames_before.saturating_sub(*frames_after);
-    let looks_torn = *damages > 0 && (1..=recovery.frames_unproven).contains(&lost);
     if recovery.damages_reported == 0
-        && !looks_torn
+        && !recovery.looks_torn()
         && let Some((key, t)) = missing_from(before, after)
     {
         let text = format!("{key} at {t} was durable and is gone, no damage is reported");

@@ -68,6 +68,13 @@ impl Slot {
         }
     }
 
+    /// Takes back that anything was acknowledged or shown.
+    pub(super) fn forget(&mut self) {
+        for tried in &mut self.tried {
+            (tried.acked, tried.shown_ms) = (None, None);
+        }
+    }
+
     pub(super) fn shown(&mut self, bits: u64, at_ms: i64) {
         if let Some(tried) = self.tried.iter_mut().find(|tried| tried.bits == bits) {
             tried.shown_ms = tried.shown_ms.max(Some(at_ms));

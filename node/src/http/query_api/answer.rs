@@ -11,7 +11,7 @@ use futures::stream::{self, Stream, StreamExt};
 use query::QueryResult;
 use query::json::Pieces;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::reply::{SUCCESS, end_success, json_body};
 use crate::read::{Blocking, run_on};
@@ -22,6 +22,8 @@ const WHOLE_BYTES_MAX: usize = 1 << 20;
 const PIECES_AHEAD: usize = 2;
 /// How long a client may leave a piece before it is given up.
 const STALL_MAX: Duration = Duration::from_secs(60);
+/// Bytes a second that a client takes at least, over all of its answer.
+const BYTES_PER_SECOND_MIN: u64 = 256 << 10;
 
 /// What is known of an answer when its query was evaluated. Nothing can fail any more.
 pub enum Answer {
@@ -38,7 +40,8 @@ pub struct LargeAnswer {
     _place: Arc<OwnedSemaphorePermit>,
 }
 
-/// The client took no piece for [`STALL_MAX`], or a piece could not be made.
+/// The client took no piece for [`STALL_MAX`], or all of them too slowly, or a piece could not be
+/// made.
 #[derive(Debug, thiserror::Error)]
 #[error("the answer was given up before its end")]
 struct GivenUp;
@@ -72,7 +75,11 @@ impl Answer {
             Answer::Whole(body) => json_body(body),
             Answer::Large(answer) => {
                 let (sender, pieces) = mpsc::channel(1);
-                tokio::spawn(answer.send(blocking, sender));
+                tokio::spawn(async move {
+                    answer.clone().send(blocking.clone(), sender).await;
+                    // That takes a while, too.
+                    blocking(Box::new(move || drop(answer)));
+                });
                 HttpResponse::Ok().content_type(ContentType::json()).streaming(body(pieces))
             }
         }
@@ -86,10 +93,13 @@ impl LargeAnswer {
             let (answer, blocking) = (self.clone(), blocking.clone());
             async move { run_on(&blocking, move || answer.piece(index)).await }
         };
+        let seconds = self.pieces.bytes_expected() as u64 / BYTES_PER_SECOND_MIN;
+        let end = Instant::now() + STALL_MAX + Duration::from_secs(seconds);
         let mut made = stream::iter(0..self.pieces.count()).map(make).buffered(PIECES_AHEAD);
         while let Some(piece) = made.next().await {
             let Some(bytes) = piece else { return };
-            if !matches!(timeout(STALL_MAX, sender.send(Some(bytes))).await, Ok(Ok(()))) {
+            let patience = end.min(Instant::now() + STALL_MAX);
+            if !matches!(timeout_at(patience, sender.send(Some(bytes))).await, Ok(Ok(()))) {
                 return;
             }
         }

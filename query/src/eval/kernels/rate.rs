@@ -8,11 +8,14 @@ fn seconds(ms: i64) -> f64 {
     ms as f64 / 1000.0
 }
 
+/// Windows of which a layout is kept: those of more are placed anew for each series, since what is
+/// kept counts towards no limit.
+const LAYOUT_WINDOWS_MAX: usize = 1 << 16;
+
 /// rate, increase and delta: the difference of the last and first sample, for counters with all
 /// resets in between made good, extrapolated to the ends of the window.
 pub(super) fn extrapolated(call: &Call, columns: &Columns, scratch: &mut Scratch, out: &mut [f64]) {
     let Scratch { sums, layout, .. } = scratch;
-    layout.fit(call, &columns.timestamps);
     let values = columns.values.as_slice();
     let difference = |first: usize, last: usize| values[last] - values[first];
     if call.function == Window::Delta {
@@ -94,30 +97,21 @@ impl Layout {
         }
         timestamps.clone_into(&mut self.timestamps);
         self.windows.clear();
-        call.windows.sweep(timestamps, |step, range| {
-            if range.len() < 2 {
-                return;
-            }
-            let (first, last) = (range.start, range.end - 1);
-            let extent = extent(call, timestamps, step, (first, last));
-            let (sampled, (to_start, _)) = (extent.sampled(), extent.to_ends());
-            let zero_far = to_start / sampled * (1.0 + 1e-9);
-            let factor = factor(call, &extent);
-            self.windows.push(Placed { step, first, last, factor, zero_far });
-        });
+        place(call, timestamps, |placed| self.windows.push(placed));
     }
 
     /// Multiplies the increase of each window, from first to last sample.
     #[inline]
     fn multiply(
-        &self,
+        &mut self,
         call: &Call,
         columns: &Columns,
         increase: impl Fn(usize, usize) -> f64,
         out: &mut [f64],
     ) {
         let is_counter = call.function != Window::Delta;
-        for Placed { step, first, last, factor: usual, zero_far } in &self.windows {
+        let mut multiply = |placed: &Placed| {
+            let Placed { step, first, last, factor: usual, zero_far } = placed;
             let (increase, value) = (increase(*first, *last), columns.values[*first]);
             let has_zero = is_counter && increase > 0.0 && value >= 0.0;
             let factor = if has_zero && value <= increase * zero_far {
@@ -127,8 +121,29 @@ impl Layout {
                 *usual
             };
             out[*step] = increase * factor;
+        };
+        if call.windows.count > LAYOUT_WINDOWS_MAX {
+            return place(call, &columns.timestamps, |placed| multiply(&placed));
         }
+        self.fit(call, &columns.timestamps);
+        self.windows.iter().for_each(multiply);
     }
+}
+
+/// Hands over each window that has two samples or more.
+#[inline]
+fn place(call: &Call, timestamps: &[i64], mut take: impl FnMut(Placed)) {
+    call.windows.sweep(timestamps, |step, range| {
+        if range.len() < 2 {
+            return;
+        }
+        let (first, last) = (range.start, range.end - 1);
+        let extent = extent(call, timestamps, step, (first, last));
+        let (sampled, (to_start, _)) = (extent.sampled(), extent.to_ends());
+        let zero_far = to_start / sampled * (1.0 + 1e-9);
+        let factor = factor(call, &extent);
+        take(Placed { step, first, last, factor, zero_far });
+    });
 }
 
 /// How far a window is extrapolated that has these samples, but for where a counter was zero.

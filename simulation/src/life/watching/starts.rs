@@ -9,7 +9,7 @@ use super::blocks::Shelf;
 use crate::fleet::Fleet;
 use crate::host::{Host, Running};
 use crate::invariants::i15_recovery::{Recovery, check, check_given_up};
-use crate::invariants::{Contents, Violation};
+use crate::invariants::{Contents, Violation, all_missing_from};
 use crate::life::Stage;
 use crate::life::durable::{ALWAYS, HEAD, add_contents, contents_of, open_head};
 use crate::nemesis::Nemesis;
@@ -17,6 +17,8 @@ use crate::nemesis::Nemesis;
 /// What a host had when its node went down.
 struct Left {
     held: Contents,
+    /// What a power cut would leave.
+    durable: Contents,
     frames: u64,
     frames_unproven: u64,
     damages: usize,
@@ -60,7 +62,10 @@ impl StartWatch {
                     }
                 });
                 note_kind(&running, stage);
-                check(&Recovery { at_ms: fleet.now_ms(), ..recovery }, &stage.ledger)?;
+                check(&Recovery { at_ms: fleet.now_ms(), ..recovery.clone() }, &stage.ledger)?;
+                if recovery.looks_torn() {
+                    excuse(&left.durable, &recovery.after, stage);
+                }
                 stage.checked("I15");
             }
         }
@@ -79,10 +84,11 @@ fn left(head: &Head, host: &Host, damages: usize) -> Left {
         Contents::new()
     };
     let copy = host.disk.durable_below(Path::new(HEAD));
-    let found = open_head(&copy, &host.config).map(|head| head.recovery().clone());
-    let found = found.unwrap_or_default();
+    let copy = open_head(&copy, &host.config).ok();
+    let durable = copy.as_ref().and_then(|head| contents_of(head, ALWAYS).ok()).unwrap_or_default();
+    let found = copy.map(|head| head.recovery().clone()).unwrap_or_default();
     let frames_unproven = found.last.0.saturating_sub(found.synced.0);
-    Left { held, frames: found.frames, frames_unproven, damages }
+    Left { held, durable, frames: found.frames, frames_unproven, damages }
 }
 
 fn recovery(
@@ -107,6 +113,14 @@ fn recovery(
         damages: damages.saturating_sub(left.damages) as u64,
         damages_ever: damages as u64,
         damages_reported: reported as u64,
+    }
+}
+
+/// What was durable, is gone, and nothing on the disk tells of: with the other copy away, a complete
+/// answer may lack it.
+fn excuse(durable: &Contents, after: &Contents, stage: &mut Stage) {
+    for (key, t) in all_missing_from(durable, after) {
+        stage.ledger.lost_unnoticed(key, t);
     }
 }
 

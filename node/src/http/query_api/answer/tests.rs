@@ -106,6 +106,18 @@ async fn who_goes_away_ends_the_work() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_takes_a_piece_now_and_then_is_given_up() {
+    let mut sending = Sending::of(300);
+    let mut taken = 0;
+    while let Some(Ok(_)) = sending.body.next().await {
+        taken += 1;
+        tokio::time::sleep(STALL_MAX * 9 / 10).await;
+    }
+    assert!((1..sending.pieces).contains(&taken), "{taken} of {}", sending.pieces);
+    assert_eq!(sending.places.available_permits(), 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn who_takes_nothing_is_given_up() {
     let mut sending = Sending::of(300);
     sending.made().await;
