@@ -6,7 +6,8 @@
 //! serves it.
 //!
 //! The file `head/damage` is a file of slots ([`journal::files::slots`]) that hold the number of
-//! frames (8 bytes) and when they were last found (8 bytes, milliseconds since 1970), little endian.
+//! frames (8 bytes) and when they were last found (8 bytes, milliseconds since 1970), both little
+//! endian.
 
 use std::io::{self, ErrorKind};
 use std::path::Path;

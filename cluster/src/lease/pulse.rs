@@ -33,9 +33,10 @@ struct Heard {
 }
 
 impl Pulse {
-    /// A leader that was just elected, or started again within its term. Its rounds are those after `before`, which is after those of its earlier lives: answers to
-    /// these are not taken for answers to its own. Nodes not known to be
-    /// down are taken for alive until `down_after` has passed.
+    /// A leader that was just elected, or started again within its term. Its rounds are those after
+    /// `before`, which is after those of its earlier lives: answers to these are not taken for
+    /// answers to its own. Nodes not known to be down are taken for alive until `down_after` has
+    /// passed.
     pub fn new(
         (term, before): (u64, u64),
         now: Instant,

@@ -26,8 +26,9 @@ pub struct StorageHolder {
 }
 
 impl StorageHolder {
-    /// A holder over both, of which `damaged_frames` of the journal are missing; `tenant_label` is the external label that names a block's tenant. The
-    /// calls are made on `blocking` and may take `workers`.
+    /// A holder over both, of which `damaged_frames` of the journal are missing; `tenant_label` is
+    /// the external label that names a block's tenant. The calls are made on `blocking` and may
+    /// take `workers`.
     pub fn new(
         head: Arc<Head>,
         blocks: Arc<LocalBlocks>,

@@ -116,8 +116,8 @@ fn recovery(
     }
 }
 
-/// What was durable, is gone, and nothing on the disk tells of: with the other copy away, a complete
-/// answer may lack it.
+/// What was durable, is gone, and nothing on the disk tells of: with the other copy away, a
+/// complete answer may lack it.
 fn excuse(durable: &Contents, after: &Contents, stage: &mut Stage) {
     for (key, t) in all_missing_from(durable, after) {
         stage.ledger.lost_unnoticed(key, t);
