@@ -2,8 +2,7 @@
 //!
 //! The journal finds a damaged frame each time it is read, but only until its segment is given up.
 //! The samples of the frame are still missing then, so that the node must go on saying that others
-//! have to be asked: until all that it had at that time is older than what it keeps, and the bucket
-//! serves it.
+//! have to be asked: until it keeps nothing of that time, and the bucket serves it.
 //!
 //! The file `head/damage` is a file of slots ([`journal::files::slots`]) that hold the number of
 //! frames (8 bytes) and when they were last found (8 bytes, milliseconds since 1970), both little
@@ -18,14 +17,31 @@ use journal::files::slots::{SlotFile, SlotKind};
 
 const KIND: SlotKind = SlotKind { magic: b"GRDM", slot_bytes: 4096 };
 
-/// Notes that `found` frames are damaged now, and answers how many are missing: those and the ones
-/// of before, unless they were last found longer ago than `kept`.
+/// What a node keeps.
+#[derive(Clone, Copy, Debug)]
+pub struct Kept {
+    /// How long, after samples came; `None` if they never go.
+    pub lasts: Option<Duration>,
+    /// When its oldest block begins: blocks stay longer while the bucket lacks them.
+    pub oldest_ms: Option<i64>,
+}
+
+impl Kept {
+    /// Whether nothing of this time is kept any more.
+    fn is_past(self, at_ms: i64, now_ms: i64) -> bool {
+        let Some(lasts) = self.lasts else { return false };
+        let lasts_ms = i64::try_from(lasts.as_millis()).unwrap_or(i64::MAX);
+        now_ms > at_ms.saturating_add(lasts_ms) && self.oldest_ms.is_none_or(|from| from > at_ms)
+    }
+}
+
+/// Notes that so many frames are found damaged now, and answers how many are missing: those and
+/// the ones of before, unless nothing of that time is kept any more.
 pub fn note(
     files: &dyn Files,
     path: &Path,
-    found: u64,
-    now_ms: i64,
-    kept: Option<Duration>,
+    (found, now_ms): (u64, i64),
+    kept: Kept,
 ) -> io::Result<u64> {
     let (mut file, known) = match SlotFile::open(files, path, KIND) {
         // Something was written, and it can only have been that.
@@ -35,8 +51,7 @@ pub fn note(
         }
         opened => opened.map(|(file, bytes)| (file, bytes.as_deref().and_then(decode)))?,
     };
-    let kept_ms = kept.map_or(i64::MAX, |kept| i64::try_from(kept.as_millis()).unwrap_or(i64::MAX));
-    let known = known.filter(|(_, at_ms)| now_ms <= at_ms.saturating_add(kept_ms));
+    let known = known.filter(|(_, at_ms)| !kept.is_past(*at_ms, now_ms));
     let Some((frames, at_ms)) = (match (found, known) {
         (0, known) => known,
         (_, known) => Some((known.map_or(found, |(frames, _)| frames.max(found)), now_ms)),
@@ -73,20 +88,23 @@ mod tests {
     fn damage_is_known_when_its_segment_is_gone_and_until_the_data_is() {
         let files = MemoryFiles::default();
         let path = Path::new("/damage");
-        let start = |found, now_ms| {
-            note(&files, path, found, now_ms, Some(Duration::from_secs(7_200))).unwrap()
+        let lasts = Some(Duration::from_secs(7_200));
+        let start = |found, now_ms, oldest_ms| {
+            note(&files, path, (found, now_ms), Kept { lasts, oldest_ms }).unwrap()
         };
-        assert_eq!(start(0, 0), 0);
-        assert_eq!(start(2, HOUR_MS), 2);
-        assert_eq!(start(0, 2 * HOUR_MS), 2, "the segment was given up");
+        assert_eq!(start(0, 0, None), 0);
+        assert_eq!(start(2, HOUR_MS, None), 2);
+        assert_eq!(start(0, 2 * HOUR_MS, Some(9 * HOUR_MS)), 2, "the segment was given up");
         assert!(files.flip(path, 25, 1));
-        assert_eq!(start(1, 2 * HOUR_MS), 2, "one slot is enough");
-        assert_eq!(start(0, 4 * HOUR_MS), 2);
-        assert_eq!(start(0, 4 * HOUR_MS + 1), 0, "nothing of then is kept here");
-        assert_eq!(note(&files, path, 0, i64::MAX, None).unwrap(), 2, "what is kept for ever");
+        assert_eq!(start(1, 2 * HOUR_MS, None), 2, "one slot is enough");
+        assert_eq!(start(0, 4 * HOUR_MS, None), 2);
+        assert_eq!(start(0, 5 * HOUR_MS, Some(2 * HOUR_MS)), 2, "a block of then is still there");
+        assert_eq!(start(0, 5 * HOUR_MS, Some(3 * HOUR_MS)), 0, "nothing of then is kept here");
+        let for_ever = Kept { lasts: None, oldest_ms: None };
+        assert_eq!(note(&files, path, (0, i64::MAX), for_ever).unwrap(), 2);
         for slot in [0, 4096] {
             assert!(files.flip(path, slot + 25, 1));
         }
-        assert_eq!(start(0, 5 * HOUR_MS), 1, "a file that cannot be read says enough");
+        assert_eq!(start(0, 5 * HOUR_MS, None), 1, "a file that cannot be read says enough");
     }
 }

@@ -18,7 +18,7 @@ use crate::actors::compaction::{self, Times};
 use crate::actors::root::{Root, Services};
 use crate::blocks::Blocks;
 use crate::config::NodeConfig;
-use crate::damage;
+use crate::damage::{self, Kept};
 use crate::env::{Env, GrpcListener, Incoming, run_blocking};
 use crate::error::NodeError;
 use crate::http::serving::{HttpListener, HttpServing};
@@ -216,9 +216,11 @@ impl Start {
         let peer_service = Arc::new(PeerService::new(cluster.clone()));
         let (grpc_stop, grpc_done) = serve_grpc(incoming, &cluster, peer_service.clone());
         cluster.start();
-        let (head, damaged_frames) = self.open_head(progress).await?;
+        let head = self.open_head(progress).await?;
         let (fatal_sender, fatal) = mpsc::unbounded_channel();
         let blocks = Blocks::open(&self.config, &self.env, &cluster).await?;
+        // Before anything can give up a segment of the journal.
+        let damaged_frames = self.note_damage(&head, &blocks).await?;
         let lanes = self.start_lanes(&head)?;
         let services = self.services(&cluster, &head, &blocks, fatal_sender);
         let (root, _) = Actor::spawn(None, Root, services)
@@ -305,8 +307,7 @@ impl Start {
         Ok(Cluster::open(options, deps).await?)
     }
 
-    /// The head, and how many frames of its journal are missing.
-    async fn open_head(&self, progress: ReplayProgress) -> Result<(Arc<Head>, u64), NodeError> {
+    async fn open_head(&self, progress: ReplayProgress) -> Result<Arc<Head>, NodeError> {
         let defaults = HeadOptions::default();
         let head = &self.config.head;
         let options = HeadOptions {
@@ -321,17 +322,26 @@ impl Start {
             },
         };
         let (files, dir) = (self.env.files.clone(), self.config.tsdb.path.join("head"));
-        let (now_ms, kept) = (self.env.clock.now_ms(), self.kept());
-        let open = move || {
-            let head = Head::open(files.clone(), &dir, options, progress)?;
-            // What was never fsynced was never acknowledged: a torn last group hides nothing.
-            let damaged = head.recovery().damaged.iter().filter(|damage| !damage.maybe_unsynced);
-            let (found, path) = (damaged.count() as u64, dir.join("damage"));
-            let missing = damage::note(&*files, &path, found, now_ms, kept)
-                .map_err(|error| StorageError::io(format!("writing {}", path.display()), error))?;
-            Ok::<_, StorageError>((head, missing))
+        let open = move || Head::open(files, &dir, options, progress);
+        Ok(Arc::new(run_blocking(&*self.env.threads, open).await??))
+    }
+
+    /// How many frames of the journal are missing.
+    async fn note_damage(&self, head: &Head, blocks: &Blocks) -> Result<u64, NodeError> {
+        // What was never fsynced was never acknowledged: a torn last group hides nothing.
+        let found = head.recovery().damaged.iter().filter(|damage| !damage.maybe_unsynced);
+        let (found, tsdb) = (found.count() as u64, &self.config.tsdb);
+        let kept = Kept {
+            lasts: (!tsdb.retention.is_zero()).then(|| tsdb.retention + 2 * tsdb.window),
+            oldest_ms: blocks.local().list().iter().map(|block| block.min_time).min(),
         };
-        let (head, damaged) = run_blocking(&*self.env.threads, open).await??;
+        let (files, path) = (self.env.files.clone(), tsdb.path.join("head").join("damage"));
+        let now_ms = self.env.clock.now_ms();
+        let note = move || {
+            damage::note(&*files, &path, (found, now_ms), kept)
+                .map_err(|error| StorageError::io(format!("writing {}", path.display()), error))
+        };
+        let damaged = run_blocking(&*self.env.threads, note).await??;
         if damaged > 0 {
             tracing::error!(
                 damaged,
@@ -339,13 +349,7 @@ impl Start {
             );
         }
         self.metrics.journal_damaged_frames.set(i64::try_from(damaged).unwrap_or(i64::MAX));
-        Ok((Arc::new(head), damaged))
-    }
-
-    /// How long samples are on this node after they came; `None` if they never go.
-    fn kept(&self) -> Option<Duration> {
-        let tsdb = &self.config.tsdb;
-        (!tsdb.retention.is_zero()).then(|| tsdb.retention + 2 * tsdb.window)
+        Ok(damaged)
     }
 
     fn start_lanes(&self, head: &Arc<Head>) -> Result<Option<Lanes>, NodeError> {

@@ -19,6 +19,8 @@ struct Left {
     held: Contents,
     /// What a power cut would leave.
     durable: Contents,
+    /// Position of the first frame of its journal.
+    first: u64,
     frames: u64,
     frames_unproven: u64,
     damages: usize,
@@ -88,7 +90,14 @@ fn left(head: &Head, host: &Host, damages: usize) -> Left {
     let durable = copy.as_ref().and_then(|head| contents_of(head, ALWAYS).ok()).unwrap_or_default();
     let found = copy.map(|head| head.recovery().clone()).unwrap_or_default();
     let frames_unproven = found.last.0.saturating_sub(found.synced.0);
-    Left { held, durable, frames: found.frames, frames_unproven, damages }
+    Left { held, durable, first: first_of(&found), frames: found.frames, frames_unproven, damages }
+}
+
+/// Position of the first frame: those up to the last are there or known to be missing.
+fn first_of(found: &journal::Recovery) -> u64 {
+    let within = found.damaged.iter().filter(|damage| damage.last <= found.last);
+    let missing: u64 = within.map(|damage| damage.last.0 + 1 - damage.first.0).sum();
+    (found.last.0 + 1).saturating_sub(found.frames + missing)
 }
 
 fn recovery(
@@ -107,7 +116,8 @@ fn recovery(
         at_ms: 0,
         before: left.held.clone(),
         after,
-        frames_before: left.frames,
+        // Segments may have been given up since without that being durable when the node ended.
+        frames_before: left.frames.saturating_sub(first_of(found).saturating_sub(left.first)),
         frames_unproven: left.frames_unproven,
         frames_after: found.frames,
         damages: damages.saturating_sub(left.damages) as u64,
