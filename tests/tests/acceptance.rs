@@ -130,10 +130,17 @@ fn three_prometheus_servers_and_two_rings_answer_1_1_17() {
 
     let rings = ring_nodes(&cluster);
     assert_eq!(rings.keys().collect::<Vec<_>>(), ["default", "hashring-0"]);
-    let holders = holders(&cluster);
-    for (tenant, ring) in [("a", "hashring-0"), ("b", "hashring-0"), ("cluster", "default")] {
-        let (hashring, ids) = &holders[tenant];
-        assert_eq!(hashring, ring, "{tenant}");
-        assert!(ids.len() >= 2 && ids.is_subset(&rings[ring]), "{tenant}: {ids:?} of {rings:?}");
-    }
+    // The first samples may be read before their second copy is there.
+    wait_for("two holders of each tenant", SEEN_LIMIT, || {
+        let holders = holders(&cluster);
+        for (tenant, ring) in [("a", "hashring-0"), ("b", "hashring-0"), ("cluster", "default")] {
+            let (hashring, ids) = &holders[tenant];
+            assert_eq!(hashring, ring, "{tenant}");
+            assert!(ids.is_subset(&rings[ring]), "{tenant}: {ids:?} of {rings:?}");
+            if ids.len() < 2 {
+                return Err(format!("{tenant}: {ids:?}"));
+            }
+        }
+        Ok(())
+    });
 }
