@@ -9,8 +9,10 @@ use clap::{ArgGroup, Parser};
 pub const OPERATIONS_DEFAULT: u64 = 300;
 /// Most operations of an engine life.
 pub const OPERATIONS_MAX: u64 = 1_000_000;
-/// Simulated minutes of faults of a cluster's life unless told otherwise.
+/// Simulated minutes of faults of a cluster's life unless told otherwise, and of one of the profile
+/// `long-haul`, which has a fault an hour.
 pub const MINUTES_DEFAULT: u64 = 2;
+const MINUTES_LONG: u64 = 4 * 60;
 /// Most simulated minutes of faults: 60 days.
 pub const MINUTES_MAX: u64 = 60 * 24 * 60;
 /// Seeds that may pass until a planted bug counts as missed.
@@ -65,10 +67,10 @@ pub struct Arguments {
     /// Kind of the lives.
     #[arg(long, value_enum, default_value_t)]
     pub profile: Profile,
-    /// Simulated minutes of faults in a cluster's life; healing comes after them.
-    #[arg(long, default_value_t = MINUTES_DEFAULT,
-        value_parser = clap::value_parser!(u64).range(1..=MINUTES_MAX))]
-    pub minutes: u64,
+    /// Simulated minutes of faults in a cluster's life (2; 240 with `long-haul`); healing comes
+    /// after them.
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=MINUTES_MAX))]
+    pub minutes: Option<u64>,
     /// Processes at once.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=JOBS_MAX))]
     pub jobs: u64,
@@ -103,6 +105,12 @@ pub struct Arguments {
 }
 
 impl Arguments {
+    /// Simulated minutes of faults.
+    pub fn minutes(&self) -> u64 {
+        let is_long = self.profile == Profile::LongHaul;
+        self.minutes.unwrap_or(if is_long { MINUTES_LONG } else { MINUTES_DEFAULT })
+    }
+
     /// The arguments of one life of these.
     pub fn of_seed(&self, seed: u64) -> Vec<String> {
         let mut arguments = vec!["--seed".to_owned(), seed.to_string()];
@@ -110,8 +118,8 @@ impl Arguments {
         if self.profile != Profile::Default {
             add("--profile", self.profile.to_string());
         }
-        if self.minutes != MINUTES_DEFAULT {
-            add("--minutes", self.minutes.to_string());
+        if let Some(minutes) = self.minutes {
+            add("--minutes", minutes.to_string());
         }
         if !self.without_faults.is_empty() {
             let numbers: Vec<String> = self.without_faults.iter().map(usize::to_string).collect();

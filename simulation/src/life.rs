@@ -33,7 +33,7 @@ type Result<T> = std::result::Result<T, SimulationError>;
 pub fn run(seed: u64, arguments: &Arguments) -> Ending {
     takeover::seed(seed);
     let mut random = Random::new(seed);
-    let plan = Plan::draw(&mut random, arguments.profile, arguments.minutes);
+    let plan = Plan::draw(&mut random, arguments.profile, arguments.minutes());
     let plan = plan.without(&arguments.without_faults);
     let mut life = Life::new(seed, plan, random);
     let outcome = life.live();
