@@ -21,6 +21,8 @@ pub struct HostHealth {
     pub damaged_blocks: Vec<String>,
     /// Whether it has an old copy of its disk.
     pub has_old_disk: bool,
+    /// Whether operations on its disk fail now.
+    pub is_disk_failing: bool,
     /// Since when its node has served, and which start that is.
     pub running_since: Option<(i64, u64)>,
     /// Since when no fault has been on it.
@@ -52,6 +54,7 @@ impl Health {
             let down = !host.has_process();
             health.down_since_ms = down.then(|| health.down_since_ms.unwrap_or(now_ms));
             health.has_old_disk = nemesis.has_old_disk(index);
+            health.is_disk_failing = nemesis.has_failing_disk(index);
             health.note_running(host, now_ms);
             let damages = nemesis.damages_of(index);
             if damages > health.damages {

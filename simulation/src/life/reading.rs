@@ -69,6 +69,10 @@ fn damage_noticed(
     stage: &mut Stage,
 ) -> Result<(), Violation> {
     let host_health = &stage.health.hosts[host];
+    if host_health.is_disk_failing {
+        // A block that could not be opened was not read.
+        return Ok(());
+    }
     let Some(running) = stage.hosts[host].running().filter(|r| r.start == start) else {
         return Ok(());
     };

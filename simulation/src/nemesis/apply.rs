@@ -148,7 +148,7 @@ impl Nemesis {
     }
 
     /// Whether operations on a host's disk fail now.
-    fn has_failing_disk(&self, host: usize) -> bool {
+    pub fn has_failing_disk(&self, host: usize) -> bool {
         let fails = |active: &Active| match active.fault {
             Fault::FailingDisk { host: of, .. }
             | Fault::FailingSync { host: of }

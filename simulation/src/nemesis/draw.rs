@@ -199,12 +199,27 @@ impl Drawing<'_> {
         match self.random.below(10) {
             0 => Fault::SlowDisk { host, ms: self.random.pick([20, 300, 2_000]) },
             1 | 6 => Fault::FailingSync { host },
-            2 | 7..=9 => Fault::FullDisk { host, free_bytes: self.random.pick([0, 0, 3_000]) },
+            2 | 7..=9 => {
+                let free_bytes = self.random.pick([0, 0, 3_000]);
+                Fault::FullDisk { host: self.spared(host), free_bytes }
+            }
             _ => {
                 let what = [DiskFault::Reads, DiskFault::Writes, DiskFault::Metadata];
                 let what = self.random.pick(what);
                 Fault::FailingDisk { host, what, permille: self.random.pick([5, 50]) }
             }
+        }
+    }
+
+    /// This host or, if its ring cannot do without one for long, one of a ring that can: a ring of
+    /// two acknowledges nothing while the disk of one is full.
+    fn spared(&self, host: usize) -> usize {
+        let largest = self.plan.rings.iter().max_by_key(|ring| ring.hosts.len());
+        match largest {
+            Some(ring) if self.plan.ring_of(host).hosts.len() < 3 => {
+                ring.hosts[host % ring.hosts.len()]
+            }
+            _ => host,
         }
     }
 
