@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 /// So many lives must have had everything.
-pub const LIVES_MIN: u64 = 100;
+pub const LIVES_MIN: u64 = 300;
 
 /// Sums of what the summaries of lives count.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -65,7 +65,7 @@ mod tests {
         let mut text = Vec::new();
         coverage.write(&mut text).unwrap();
         let text = String::from_utf8(text).unwrap();
-        assert!(text.contains("fault join: 3 in 1 of 100 lives"), "{text}");
+        assert!(text.contains("fault join: 3 in 1 of 300 lives"), "{text}");
         assert!(text.contains("no life had this: sometimes block cut"), "{text}");
     }
 }

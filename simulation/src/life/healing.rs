@@ -49,8 +49,17 @@ impl Life {
         }
         let mut stage = self.stage.borrow_mut();
         // A node that was replaced stays a holder for ever, and its ring has no repair yet: with
-        // one more loss answers rightly call themselves incomplete.
-        let losses = self.plan.rings.iter().map(|ring| self.nemesis.damages_of_ring(&ring.hosts));
+        // one more loss answers rightly call themselves incomplete. A block that could not be read
+        // from a failing disk is one.
+        let unreadable = |host: &&usize| {
+            let running = self.fleet.hosts[**host].running();
+            self.nemesis.damages_of(**host) == 0
+                && running.is_some_and(|running| !running.blocks.damaged().is_empty())
+        };
+        let losses = self.plan.rings.iter().map(|ring| {
+            let unreadable = ring.hosts.iter().filter(unreadable).count();
+            self.nemesis.damages_of_ring(&ring.hosts) + unreadable
+        });
         if losses.max().unwrap_or(0) < 2 {
             stage.ledger.judge_at_rest(&answers)?;
         }
