@@ -3,7 +3,7 @@
 import { signal, type Signal } from '@preact/signals';
 import { ApiError, queryInstant, queryRange, type Answer } from './api';
 import { remember } from './preferences';
-import { autoStep } from './time';
+import { autoStep, wholeSteps } from './time';
 import { decodePanels, DEFAULTS, encodePanels, PANELS_MAX, type PanelOptions } from './url';
 
 /** The time that a graph covers (milliseconds) and the seconds between its points. */
@@ -114,8 +114,9 @@ function asApiError(error: unknown): ApiError {
 }
 
 function windowOf(options: PanelOptions): Window {
-  const end = options.end ?? Math.floor(Date.now() / 1000) * 1000;
-  return { start: end - options.range * 1000, end, step: options.step ?? autoStep(options.range) };
+  const end = options.end ?? Date.now();
+  const step = options.step ?? autoStep(options.range);
+  return { start: end - wholeSteps(options.range, step) * 1000, end, step };
 }
 
 let nextId = 1;

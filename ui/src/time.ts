@@ -61,6 +61,14 @@ export function autoStep(rangeSeconds: number): number {
   return Math.max(1, Math.floor(rangeSeconds / GRAPH_POINTS));
 }
 
+/**
+ * Seconds of the whole steps in a range. A window of so many seconds has its last step at its end;
+ * any other ends up to a step before the newest samples.
+ */
+export function wholeSteps(rangeSeconds: number, step: number): number {
+  return Math.floor(rangeSeconds / step + 1e-6) * step;
+}
+
 /** Milliseconds of an instant in a URL: `2020-09-08 12:00:00` (UTC), ISO, or Unix seconds. */
 export function parseInstant(text: string): number | null {
   const trimmed = text.trim();

@@ -46,6 +46,18 @@ test('durations', () => {
   assert.equal(time.stepRange(10, -1), 10);
 });
 
+test('windows end with a step', () => {
+  const table = [
+    [3600, 14, 3598],
+    [3600, 15, 3600],
+    [0.3, 0.1, 0.3],
+    [10, 60, 0],
+  ];
+  for (const [range, step, seconds] of table) {
+    assert.ok(Math.abs(time.wholeSteps(range, step) - seconds) < 1e-9, `${range}s by ${step}s`);
+  }
+});
+
 test('instants', () => {
   const ms = Date.UTC(2020, 8, 8, 12, 0, 1);
   for (const text of ['2020-09-08 12:00:01', '2020-09-08T12:00:01Z', '1599566401']) {

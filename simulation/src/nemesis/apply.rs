@@ -284,6 +284,9 @@ impl Nemesis {
         let host = &fleet.hosts[index];
         let exits = host.take_exits();
         let refusal = exits.iter().find(|reason| is_final(reason));
+        if let Some(refusal) = refusal.filter(|reason| reason.contains(GIVEN_UP)) {
+            self.given_up.insert(index, refusal.clone());
+        }
         let Some(refusal) = refusal.filter(|_| !self.has_failing_disk(index)) else {
             self.refusals.remove(&index);
             return;
@@ -291,7 +294,7 @@ impl Nemesis {
         let refusals = self.refusals.entry(index).or_default();
         *refusals += 1;
         let is_for_good = *refusals >= REFUSALS_MAX;
-        if is_for_good || refusal.contains(GIVEN_UP) {
+        if is_for_good {
             self.given_up.insert(index, refusal.clone());
         }
         if is_for_good && self.damaged.contains_key(&index) {
