@@ -46,6 +46,23 @@ const ADVANCE: u64 = 1 << 10;
 const OUTDATED: &str =
     "this node runs on an old copy of its disk; replace this node by an empty one";
 
+/// Opens the file and reads the record that was written last.
+fn open_record(
+    files: &dyn Files,
+    data_dir: &std::path::Path,
+) -> Result<(SlotFile, Option<Record>)> {
+    let path = data_dir.join(FILE_NAME);
+    let damaged = |why: String| ClusterError::Damaged(format!("{}: {why}", path.display()));
+    let (file, json) = match SlotFile::open(files, &path, KIND) {
+        Err(error) if error.kind() == ErrorKind::InvalidData => {
+            return Err(damaged(error.to_string()));
+        }
+        opened => opened?,
+    };
+    let record = json.map(|json| Record::decode(&json)).transpose();
+    Ok((file, record.map_err(|error| damaged(error.to_string()))?))
+}
+
 /// The node's identity. Changes are on disk when a method returns.
 #[derive(Debug)]
 pub struct Identity {
@@ -66,18 +83,8 @@ impl Identity {
         draw: impl FnOnce() -> u64,
     ) -> Result<Identity> {
         files.create_dir_durable(data_dir)?;
-        let path = data_dir.join(FILE_NAME);
-        let damaged = |why: String| ClusterError::Damaged(format!("{}: {why}", path.display()));
-        let (mut file, json) = match SlotFile::open(&*files, &path, KIND) {
-            Err(error) if error.kind() == ErrorKind::InvalidData => {
-                return Err(damaged(error.to_string()));
-            }
-            opened => opened?,
-        };
-        let mut record = match json {
-            Some(json) => Record::decode(&json).map_err(|error| damaged(error.to_string()))?,
-            None => Record::new(NodeId(draw().max(1))),
-        };
+        let (mut file, record) = open_record(&*files, data_dir)?;
+        let mut record = record.unwrap_or_else(|| Record::new(NodeId(draw().max(1))));
         if record.is_outdated {
             return Err(ClusterError::Damaged(OUTDATED.to_owned()));
         }
@@ -86,6 +93,15 @@ impl Identity {
         let (born, lives) = (record.life, Lives::new(record.lives.clone()));
         let outdated = watch::Sender::new(None);
         Ok(Identity { record: record.into(), file: file.into(), born, lives, outdated })
+    }
+
+    /// The node that last ran on a data directory, and its life then; `None` if none ever did.
+    pub fn stored(files: &dyn Files, data_dir: &std::path::Path) -> Result<Option<(NodeId, Life)>> {
+        if !files.exists(&data_dir.join(FILE_NAME))? {
+            return Ok(None);
+        }
+        let (_, record) = open_record(files, data_dir)?;
+        Ok(record.map(|record| (record.node_id, record.life)))
     }
 
     /// Advances the life number, and keeps what was seen of others: a copy of the disk that is

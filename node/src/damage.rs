@@ -35,8 +35,9 @@ impl Kept {
     }
 }
 
-/// Notes that so many frames are found damaged now, and answers how many are missing: those and
-/// the ones of before, unless nothing of that time is kept any more.
+/// Notes that so many frames are found damaged now, and answers how many are missing at least:
+/// those and the ones of before, unless nothing of that time is kept any more. Frames found before
+/// may be among those found now, so that the larger of two numbers is what is certain.
 pub fn note(
     files: &dyn Files,
     path: &Path,

@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use journal::files::Files;
+use cluster::identity::Identity;
 use journal::files::memory::MemoryFiles;
 
 use crate::host::Running;
@@ -56,9 +56,20 @@ impl OldCopy {
 
 /// Node id and life number on a disk.
 fn who_is(disk: &MemoryFiles) -> Option<(u64, u64)> {
-    let file = disk.read(Path::new("/data/cluster/node")).ok()?;
-    let text = String::from_utf8(file).ok()?;
-    let (_, json) = text.split_once('\n')?;
-    let record = serde_json::from_str::<serde_json::Value>(json).ok()?;
-    Some((record.get("node_id")?.as_u64()?, record.get("life")?.as_u64()?))
+    let stored = Identity::stored(disk, Path::new("/data/cluster")).ok()?;
+    stored.map(|(node, life)| (node.0, life.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_disk_tells_whose_it_is() {
+        let disk = MemoryFiles::default();
+        assert_eq!(who_is(&disk), None);
+        let files = std::sync::Arc::new(disk.clone());
+        let identity = Identity::open(files, Path::new("/data/cluster"), || 7).unwrap();
+        assert_eq!(who_is(&disk.durable()), Some((7, identity.life().0)));
+    }
 }

@@ -30,6 +30,8 @@ const OLD_DISK_MS_MIN: i64 = 14_000;
 const FULL_DISK_MS_MIN: i64 = 35_000;
 /// How long nobody reaches the bucket at least, milliseconds: longer than some lives keep blocks.
 const UNREACHABLE_MS_MIN: i64 = 30_000;
+/// How long a crash waits at least for a node to come to a place that nodes seldom come to.
+const SELDOM_MS_MIN: i64 = 30_000;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
@@ -75,6 +77,7 @@ fn least_ms(fault: &Fault) -> i64 {
         Fault::OldDisk { .. } => OLD_DISK_MS_MIN,
         Fault::FullDisk { .. } => FULL_DISK_MS_MIN,
         Fault::Bucket { how: BucketFault::Unreachable } => UNREACHABLE_MS_MIN,
+        Fault::CrashAt { barrier, .. } if barrier.is_seldom() => SELDOM_MS_MIN,
         _ => 0,
     }
 }
@@ -112,11 +115,11 @@ impl Drawing<'_> {
             Kind::Links => self.links(),
             Kind::Crash => Fault::Crash { host: self.host(), kind: self.crash_kind() },
             Kind::CrashMany => self.crash_many(),
-            Kind::CrashAt => Fault::CrashAt {
-                host: self.host(),
-                barrier: self.barrier(),
-                nth: self.random.pick([1, 1, 2, 5, 20]),
-            },
+            Kind::CrashAt => {
+                let (host, barrier) = (self.host(), self.barrier());
+                let nth = self.random.pick([1, 1, 2, 5, 20]);
+                Fault::CrashAt { host, barrier, nth: if barrier.is_seldom() { 1 } else { nth } }
+            }
             Kind::Restart if self.random.percent(25) => Fault::RollingRestart,
             Kind::Restart => Fault::Restart { host: self.host() },
             Kind::Clock => self.clock(),

@@ -48,8 +48,9 @@ pub const BUGS: [Bug; 41] = [
     bug(
         "M7",
         "replay ends at the first damage: healthy segments behind it are dropped",
-        &["I2", "I6", "I12", "I15"],
-        "a start loses more than the frames that were damaged",
+        &["I1", "I2", "I6", "I12", "I15"],
+        "a start loses more than the frames that were damaged, and whatever is acknowledged while \
+         they are there cannot be read back from that disk",
     ),
     bug(
         "M14",

@@ -136,6 +136,11 @@ impl Disk {
         self.memory.durable_names(dir)
     }
 
+    /// Another number when any of the durable names may have changed.
+    pub fn durable_version(&self) -> u64 {
+        self.memory.durable_version()
+    }
+
     /// What a power cut now would leave of a file.
     pub fn durable_content(&self, path: &Path) -> Option<Vec<u8>> {
         self.memory.durable_content(path)

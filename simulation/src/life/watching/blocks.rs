@@ -35,18 +35,20 @@ pub struct Shelf {
     options: Option<ReadOptions>,
     /// By host and ULID.
     blocks: BTreeMap<(usize, String), Arc<HeldBlock>>,
+    /// ULIDs by host, and the version of its disk that has them.
+    names: BTreeMap<usize, (u64, Vec<String>)>,
 }
 
 impl Shelf {
     /// The blocks that are durable on a host. One that was damaged since it was first seen is
     /// given as it was.
     pub fn blocks_of(&mut self, index: usize, host: &Host) -> Vec<Arc<HeldBlock>> {
-        let names = self.names_of(host);
+        let names = self.names_of(index, host);
         names.into_iter().filter_map(|name| self.block(index, host, &name)).collect()
     }
 
     /// ULIDs of the blocks that are durable on a host.
-    pub fn names_of(&mut self, host: &Host) -> Vec<String> {
+    pub fn names_of(&mut self, index: usize, host: &Host) -> Vec<String> {
         if self.options.is_none() {
             self.options = host.running().map(|running| ReadOptions {
                 tenant_label: host.config.receive.tenant_label.clone(),
@@ -54,8 +56,13 @@ impl Shelf {
                 cluster_seed: running.cluster.state().cluster_seed.0,
             });
         }
+        let version = host.disk.durable_version();
+        if let Some((_, names)) = self.names.get(&index).filter(|(of, _)| *of == version) {
+            return names.clone();
+        }
         let mut names = host.disk.durable_names(Path::new(BLOCKS));
         names.retain(|name| !name.contains('.'));
+        self.names.insert(index, (version, names.clone()));
         names
     }
 
@@ -130,7 +137,7 @@ impl BlockWatch {
         let before_ms = std::mem::replace(&mut self.looked_ms, now_ms);
         self.check_times(fleet, stage)?;
         for (index, host) in fleet.hosts.iter().enumerate() {
-            let names = shelf.names_of(host);
+            let names = shelf.names_of(index, host);
             let before = self.present.insert(index, names.clone()).unwrap_or_default();
             let robbed_ms = stage.health.hosts[index].damaged_ms;
             for ulid in &names {

@@ -75,6 +75,11 @@ impl Barrier {
         }
     }
 
+    /// Whether a node comes there a few times in a life, if at all.
+    pub fn is_seldom(self) -> bool {
+        matches!(self, Barrier::BeforeSnapshotRename | Barrier::BeforeBlockRemoval)
+    }
+
     pub(super) fn is_at(self, step: Step, path: &Path) -> bool {
         let within = |folder: &str| path.components().any(|part| part.as_os_str() == folder);
         match self {

@@ -51,6 +51,8 @@ struct NameChange {
 struct Disk {
     tree: Tree,
     durable: Tree,
+    /// Changes of `durable` so far, or more.
+    durable_version: u64,
     pending: Vec<NameChange>,
     inodes: BTreeMap<u64, Inode>,
     next_inode: u64,
@@ -114,7 +116,7 @@ impl MemoryFiles {
         let mut copy = Disk { next_inode: disk.next_inode, ..Disk::default() };
         let above = dir.ancestors().skip(1).filter(|dir| !is_root(dir));
         copy.durable.extend(above.map(|dir| (dir.to_owned(), Node::Dir)));
-        for (path, node) in disk.durable_tree_below(dir) {
+        for (path, node) in below(&disk.durable, dir) {
             copy.durable.insert(path.clone(), *node);
             if let Node::File(id) = node
                 && let Some(inode) = disk.inodes.get(id)
@@ -130,8 +132,13 @@ impl MemoryFiles {
     /// Names in a directory that a power cut now would leave.
     pub fn durable_names(&self, dir: &Path) -> Vec<String> {
         let disk = self.disk.lock();
-        let below = disk.durable_tree_below(dir).filter(|(path, _)| parent(path) == dir);
+        let below = below(&disk.durable, dir).filter(|(path, _)| parent(path) == dir);
         below.map(|(path, node)| disk.entry(path, *node).name).collect()
+    }
+
+    /// Another number when any of the durable names may have changed.
+    pub fn durable_version(&self) -> u64 {
+        self.disk.lock().durable_version
     }
 
     /// What a power cut now would leave of a file; `None` if it would not be there.
@@ -149,7 +156,8 @@ impl MemoryFiles {
         let copy = std::mem::take(&mut *copy.disk.lock());
         let mut disk = self.disk.lock();
         let (life, operations) = (disk.life + 1, disk.operations);
-        *disk = Disk { life, operations, ..copy };
+        let durable_version = disk.durable_version + 1;
+        *disk = Disk { life, operations, durable_version, ..copy };
     }
 
     /// Has the next sync of a file fail as it does on Linux: what was not synced is seen until the
@@ -193,13 +201,6 @@ impl MemoryFiles {
 }
 
 impl Disk {
-    fn durable_tree_below<'a>(
-        &'a self,
-        dir: &'a Path,
-    ) -> impl Iterator<Item = (&'a PathBuf, &'a Node)> {
-        self.durable.range(dir.to_owned()..).take_while(move |(path, _)| path.starts_with(dir))
-    }
-
     fn crash(&mut self, crash: Crash) {
         self.life += 1;
         self.operations_max = None;
@@ -208,6 +209,7 @@ impl Disk {
             // The page cache stays; what was not synced can still be lost later.
             return;
         }
+        self.durable_version += 1;
         let mut random = SplitMix(match crash {
             Crash::Torn { seed } => seed,
             _ => 0,
@@ -320,6 +322,14 @@ impl Disk {
     }
 }
 
+/// A directory with everything below it, without walking the rest: paths are in order of their
+/// parts. The relative root is a prefix of nothing, and has everything below it.
+fn below<'a>(tree: &'a Tree, dir: &'a Path) -> impl Iterator<Item = (&'a PathBuf, &'a Node)> {
+    let all = dir == Path::new(".");
+    let from = if all { PathBuf::new() } else { dir.to_owned() };
+    tree.range(from..).take_while(move |(path, _)| all || path.starts_with(dir))
+}
+
 fn apply(tree: &mut Tree, change: &NameChange) {
     for (path, node) in &change.changes {
         match node {
@@ -368,6 +378,7 @@ impl Files for MemoryFiles {
         for change in pending {
             if change.dirs.iter().any(|dir| dir == path) {
                 apply(&mut disk.durable, &change);
+                disk.durable_version += 1;
             } else {
                 disk.pending.push(change);
             }
@@ -383,9 +394,9 @@ impl Files for MemoryFiles {
         }
         disk.change()?;
         let mut changes = Vec::new();
-        for (path, node) in disk.tree.iter().filter(|(path, _)| path.starts_with(from)) {
-            let below = path.strip_prefix(from).map_err(io::Error::other)?;
-            let target = if below.as_os_str().is_empty() { to.to_owned() } else { to.join(below) };
+        for (path, node) in below(&disk.tree, from) {
+            let rest = path.strip_prefix(from).map_err(io::Error::other)?;
+            let target = if rest.as_os_str().is_empty() { to.to_owned() } else { to.join(rest) };
             changes.push((path.clone(), None));
             changes.push((target, Some(*node)));
         }
@@ -409,8 +420,7 @@ impl Files for MemoryFiles {
         let mut disk = self.disk.lock();
         disk.check_dir(path)?;
         disk.change()?;
-        let below = disk.tree.keys().filter(|other| other.starts_with(path));
-        let changes = below.map(|path| (path.clone(), None)).collect();
+        let changes = below(&disk.tree, path).map(|(path, _)| (path.clone(), None)).collect();
         disk.name(vec![parent(path).to_owned()], changes);
         Ok(())
     }
@@ -419,8 +429,8 @@ impl Files for MemoryFiles {
         let disk = self.disk.lock();
         disk.powered()?;
         disk.check_dir(path)?;
-        let below = disk.tree.iter().filter(|(other, _)| parent(other) == path);
-        Ok(below.map(|(path, node)| disk.entry(path, *node)).collect())
+        let inside = below(&disk.tree, path).filter(|(other, _)| parent(other) == path);
+        Ok(inside.map(|(path, node)| disk.entry(path, *node)).collect())
     }
 
     fn metadata(&self, path: &Path) -> io::Result<Entry> {

@@ -59,7 +59,7 @@ impl DueWatch {
         let delay_ms = i64::try_from(removal_delay_max(&host.config).as_millis());
         let late_ms_max = delay_ms.unwrap_or(i64::MAX).saturating_add(ACT_MS_MAX);
         let mut since_ms = BTreeMap::new();
-        for ulid in shelf.names_of(host) {
+        for ulid in shelf.names_of(index, host) {
             let block = shelf.block(index, host, &ulid);
             if block.is_none_or(|block| block.max_time_ms > oldest_kept_ms) {
                 continue;
