@@ -80,7 +80,8 @@ impl Membership {
             seed: random.random(),
         };
         let dir = options.data_dir.join("raft");
-        let raft = RaftNode::open(identity.node_id(), &dir, &options.timings, raft_deps).await?;
+        let knobs = (&options.timings, options.snapshot_entries);
+        let raft = RaftNode::open(identity.node_id(), &dir, knobs, raft_deps).await?;
         check_agreement(&identity, &raft)?;
         peers.learn_members(&raft.state());
         let lease = Lease::new(options.timings.lease);

@@ -19,6 +19,9 @@ use crate::state::{
     DEFAULT_HASHRING, HashringWish, NAME_BYTES_MAX, Role, SHARDS_DEFAULT, check_wish,
 };
 
+/// Entries of Raft's log between two snapshots, unless a test wants more snapshots.
+pub const SNAPSHOT_ENTRIES: u64 = 256;
+
 /// Most seeds a node may be given.
 pub const SEEDS_MAX: usize = 64;
 
@@ -53,6 +56,9 @@ pub struct ClusterOptions {
     pub zone: String,
     /// How long things may take.
     pub timings: Timings,
+    /// Entries of Raft's log between two snapshots; a quarter of them is kept behind a snapshot,
+    /// for members that lag a little.
+    pub snapshot_entries: u64,
 }
 
 impl ClusterOptions {
@@ -72,6 +78,7 @@ impl ClusterOptions {
             roles: Role::all(),
             zone: String::new(),
             timings: Timings::default(),
+            snapshot_entries: SNAPSHOT_ENTRIES,
         }
     }
 

@@ -191,6 +191,8 @@ pub struct ClusterConfig {
     /// gRPC address (`host:port`) that is told to the others. Port 0 stands for the port that the
     /// gRPC listener got.
     pub advertise_address: String,
+    /// Entries of Raft's log between two snapshots. No flag: simulated nodes make more of them.
+    pub snapshot_entries: u64,
 }
 
 /// The query edge.

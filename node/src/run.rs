@@ -288,6 +288,7 @@ impl Start {
             roles: roles(config),
             zone: config.node_zone.clone(),
             timings: Timings::default(),
+            snapshot_entries: config.cluster.snapshot_entries,
         };
         let threads = self.env.threads.clone();
         let deps = ClusterDeps {

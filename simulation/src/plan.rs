@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use cluster::options::SNAPSHOT_ENTRIES;
+
 use crate::arguments::Profile;
 use crate::fleet::NetworkKnobs;
 use crate::nemesis::{Fault, Planned, draw_faults};
@@ -65,12 +67,16 @@ pub struct Plan {
     pub push_every_ms: i64,
     /// Mean pause between two queries of everything, milliseconds.
     pub query_every_ms: i64,
+    /// Entries of Raft's log between two snapshots.
+    pub snapshot_entries: u64,
     /// Whether the bucket's lists lag.
     pub lists_lag: bool,
     /// The faults in order of time.
     pub faults: Vec<Planned>,
 }
 
+/// Entries between two snapshots in lives that look for races: a node makes a few in each.
+const RACE_SNAPSHOT_ENTRIES: u64 = 12;
 /// `--receive.accept-age` of every node: longer than a life of minutes.
 pub const ACCEPT_AGE: Duration = Duration::from_secs(12 * 60 * 60);
 /// `--receive.accept-ahead` of every node.
@@ -104,6 +110,10 @@ impl Plan {
             series_per_client: random.pick([3, 6, 12]),
             push_every_ms: random.pick([400, 800, 1_500]),
             query_every_ms: random.pick([700, 1_500, 3_000]),
+            snapshot_entries: match profile {
+                Profile::Race => RACE_SNAPSHOT_ENTRIES,
+                _ => SNAPSHOT_ENTRIES,
+            },
             lists_lag: random.percent(25),
             faults: Vec::new(),
             hosts,

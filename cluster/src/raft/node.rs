@@ -80,7 +80,7 @@ impl RaftNode {
     pub async fn open(
         id: NodeId,
         dir: &Path,
-        timings: &Timings,
+        (timings, snapshot_entries): (&Timings, u64),
         deps: RaftDeps,
     ) -> Result<RaftNode> {
         let fatal = watch::Sender::new(None);
@@ -92,7 +92,7 @@ impl RaftNode {
         let machine = Arc::new(Machine::open(deps.kv, file, &log, deps.blocking)?);
         let network = Network { peers: deps.peers };
         let parts = (network, log.clone(), machine.clone());
-        let config = config(timings, log.owed().is_none())?;
+        let config = config(timings, snapshot_entries, log.owed().is_none())?;
         let started = Raft::new(id.0, config, parts.0, parts.1, parts.2);
         let raft = Rt::scope(deps.seed ^ id.0, started).await;
         let raft = raft.map_err(|e| ClusterError::Raft(e.to_string()))?;

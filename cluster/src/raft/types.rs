@@ -37,10 +37,6 @@ pub type SnapshotData = std::io::Cursor<Vec<u8>>;
 /// A snapshot and what it is of.
 pub type Snapshot = al::SnapshotOf<TypeConfig, SnapshotData>;
 
-/// Entries between two snapshots.
-const SNAPSHOT_ENTRIES: u64 = 256;
-/// Entries kept behind a snapshot, for members that lag a little.
-const KEPT_ENTRIES: u64 = 64;
 /// Deadline for a snapshot to be sent and installed.
 const SNAPSHOT_DEADLINE_MS: u64 = 10_000;
 
@@ -58,12 +54,13 @@ impl fmt::Display for Peer {
     }
 }
 
-/// Raft's configuration for these timings, and whether the node may ask for votes from the start.
+/// Raft's configuration for these timings, so many entries between two snapshots, and whether the
+/// node may ask for votes from the start.
 ///
 /// A leader that starts again is none: entries that it sent and did not write down yet may be on
 /// other nodes, and it would write others in their place, in the same term. A follower may come
 /// back with a shorter log, if its own was damaged; the leader then sends the rest again.
-pub fn config(timings: &Timings, may_elect: bool) -> Result<Arc<Config>> {
+pub fn config(timings: &Timings, snapshot_entries: u64, may_elect: bool) -> Result<Arc<Config>> {
     let millis = |d: std::time::Duration| d.as_millis() as u64;
     let config = Config {
         cluster_name: "granary".to_owned(),
@@ -75,8 +72,8 @@ pub fn config(timings: &Timings, may_elect: bool) -> Result<Arc<Config>> {
         enable_leader_restore: Some(false),
         allow_log_reversion: Some(true),
         install_snapshot_timeout: SNAPSHOT_DEADLINE_MS,
-        snapshot_policy: SnapshotPolicy::LogsSinceLast(SNAPSHOT_ENTRIES),
-        max_in_snapshot_log_to_keep: KEPT_ENTRIES,
+        snapshot_policy: SnapshotPolicy::LogsSinceLast(snapshot_entries),
+        max_in_snapshot_log_to_keep: snapshot_entries / 4,
         ..Config::default()
     };
     let config = config.validate().map_err(|e| ClusterError::Options(e.to_string()))?;

@@ -215,6 +215,7 @@ fn cluster(
         bootstrap_expect: values
             .optional("cluster.bootstrap-expect", |text| within(text, 1, NODES_MAX))?,
         advertise_address,
+        snapshot_entries: cluster::options::SNAPSHOT_ENTRIES,
     })
 }
 

@@ -69,6 +69,7 @@ fn config_of(plan: &Plan, index: usize, ring: usize) -> NodeConfig {
     config.store.sync_interval = plan.sync_interval;
     config.tsdb.wal_segment_bytes = plan.segment_bytes;
     config.store.part_bytes = PART_BYTES;
+    config.cluster.snapshot_entries = plan.snapshot_entries;
     config.head.partitions = plan.partitions;
     config.receive.accept_age = ACCEPT_AGE;
     config.receive.accept_ahead = ACCEPT_AHEAD;
